@@ -1,0 +1,3 @@
+//! The camera's program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The receiver's program.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! The camera: where frames come from, and the loop that sends them.
+
+pub mod source;
+pub mod v4l2;

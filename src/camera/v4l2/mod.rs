@@ -1,0 +1,1 @@
+//! Capture from V4L2 devices.

@@ -1,0 +1,1 @@
+//! JPEG to samples and back.

@@ -1,0 +1,1 @@
+//! Key files and what is kept between runs.

@@ -1,0 +1,1 @@
+//! The receiver: what becomes of the frames that arrive.
