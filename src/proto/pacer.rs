@@ -1,0 +1,128 @@
+//! When the datagrams of a frame may leave.
+//!
+//! A frame sent in one burst overflows the queue of a Wi-Fi access point or a small switch, and the
+//! tail of it is lost. Spread over a part of the frame interval it arrives whole, at the price of that
+//! part in latency.
+
+use crate::time::{Duration, Instant};
+
+/// Longest time whose worth of datagrams leaves at once.
+const LONGEST_RUN: Duration = Duration::from_micros(500);
+
+/// The schedule of one frame: `total` datagrams in equal runs over a span of time.
+#[derive(Debug, Clone, Copy)]
+pub struct Pacer {
+    start: Instant,
+    span: Duration,
+    total: usize,
+    runs: usize,
+}
+
+impl Pacer {
+    /// Spreads `total` datagrams over `span` from `now` on; the first run is due at once.
+    #[must_use]
+    pub fn new(now: Instant, span: Duration, total: usize) -> Self {
+        let runs = span.as_micros().div_ceil(LONGEST_RUN.as_micros());
+        let runs = usize::try_from(runs).unwrap_or(usize::MAX).clamp(1, total.max(1));
+        Self { start: now, span, total, runs }
+    }
+
+    /// How many datagrams may leave at `now`, when `sent` have left already.
+    ///
+    /// After a late wake-up the rest of the schedule moves on instead of leaving as one burst: never
+    /// more than two runs at once.
+    pub fn due(&mut self, now: Instant, sent: usize) -> usize {
+        let next = self.run_of(sent);
+        let late_after = self.release(next + 1);
+        if now > late_after && next + 1 < self.runs {
+            self.start += now.since(late_after);
+        }
+        let mut run = next;
+        while run < self.runs && self.release(run) <= now {
+            run += 1;
+        }
+        self.end_of(run) - sent.min(self.end_of(run))
+    }
+
+    /// When the next datagram behind `sent` is due; `None` if all have left.
+    #[must_use]
+    pub fn next_release(&self, sent: usize) -> Option<Instant> {
+        (sent < self.total).then(|| self.release(self.run_of(sent)))
+    }
+
+    /// The run that the datagram behind `sent` belongs to.
+    const fn run_of(&self, sent: usize) -> usize {
+        if self.total == 0 { 0 } else { sent * self.runs / self.total }
+    }
+
+    /// Datagrams in the runs before `run`; the inverse of [`Self::run_of`].
+    const fn end_of(&self, run: usize) -> usize {
+        (run * self.total).div_ceil(self.runs)
+    }
+
+    fn release(&self, run: usize) -> Instant {
+        let micros = self.span.as_micros() as u64 * run as u64 / self.runs as u64;
+        self.start + Duration::from_micros(micros)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START: Instant = Instant::from_millis(1_000);
+
+    #[test]
+    fn without_a_span_all_is_due_at_once() {
+        let mut pacer = Pacer::new(START, Duration::ZERO, 150);
+        assert_eq!(pacer.due(START, 0), 150);
+        assert_eq!(pacer.next_release(150), None);
+    }
+
+    #[test]
+    fn a_punctual_loop_keeps_the_schedule() {
+        let mut pacer = Pacer::new(START, Duration::from_millis(8), 160);
+        let (mut sent, mut releases) = (0, 0);
+        while let Some(at) = pacer.next_release(sent) {
+            let due = pacer.due(at, sent);
+            assert_eq!(due, 10, "at {at}");
+            assert_eq!(at, START + Duration::from_micros(500 * releases));
+            sent += due;
+            releases += 1;
+        }
+        assert_eq!((sent, releases), (160, 16));
+    }
+
+    #[test]
+    fn a_late_loop_does_not_burst() {
+        let mut pacer = Pacer::new(START, Duration::from_millis(8), 160);
+        assert_eq!(pacer.due(START, 0), 10);
+        let late = START + Duration::from_millis(6);
+        assert_eq!(pacer.due(late, 10), 20);
+        assert_eq!(pacer.next_release(30), Some(late + Duration::from_micros(500)));
+    }
+
+    proptest! {
+        /// Whenever the loop wakes, all leave, none twice, at most two runs at once, and a loop that
+        /// wakes when told is never told the same time for ever.
+        #[test]
+        fn all_leave(
+            total in 1usize..5_000,
+            span in 0u64..1_000_000,
+            delays in prop::collection::vec(prop_oneof![Just(0u64), 0..300u64, 0..20_000u64], 50),
+        ) {
+            let mut pacer = Pacer::new(START, Duration::from_micros(span), total);
+            let runs = pacer.runs;
+            let mut sent = 0;
+            let mut delays = delays.iter().cycle();
+            while let Some(at) = pacer.next_release(sent) {
+                let due = pacer.due(at + Duration::from_micros(*delays.next().unwrap()), sent);
+                prop_assert!(due > 0, "nothing due at {at} with {sent} of {total} sent");
+                prop_assert!(due <= 2 * total.div_ceil(runs), "{due} at once in {runs} runs of {total}");
+                sent += due;
+            }
+            prop_assert_eq!(sent, total);
+        }
+    }
+}

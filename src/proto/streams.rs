@@ -1,0 +1,300 @@
+//! Which stream a receiver follows.
+//!
+//! Under one shared key there may be several streams: the camera's present one, the ones before its
+//! restarts, which anybody may have recorded, and those of a second camera that was given the same key.
+//! A receiver stays with the stream it follows. It changes on an authentic datagram of a stream with a
+//! higher start counter at once, and on one with the same counter after [`SILENCE`]. Streams with a
+//! lower counter than the highest ever followed are refused; the caller keeps that number, as [`Seen`],
+//! between runs. A receiver without it cannot tell a recording from a live camera.
+//!
+//! Whoever can send datagrams can name any number of streams. So at most [`CANDIDATES`] are remembered,
+//! keys are derived at most [`DERIVATIONS_PER_SECOND`] times a second, and a stream that has proved
+//! itself is never forgotten for one that has not.
+
+use heapless::Vec as FixedVec;
+
+use super::key_schedule::SharedKey;
+use super::replay::ReplayWindow;
+use super::seal::Seal;
+use crate::time::{Duration, Instant};
+use crate::wire::StreamId;
+
+/// After this time without a datagram, another stream with the same start counter may take over.
+pub const SILENCE: Duration = Duration::from_secs(2);
+
+/// Streams that are remembered beside the followed one.
+pub const CANDIDATES: usize = 4;
+
+/// Bound on key derivations.
+pub const DERIVATIONS_PER_SECOND: u32 = 50;
+
+/// What a receiver must keep between runs to refuse recordings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The stream followed last; its start counter is the lowest that is still accepted.
+    pub stream: StreamId,
+    /// The newest packet number taken from it.
+    pub newest: u64,
+}
+
+/// Why a stream is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its start counter is lower than one that was followed: a recording, or a camera that lost its state.
+    Stale,
+    /// Too many unknown streams at once; one will be looked at when there is time.
+    Throttled,
+}
+
+/// One stream: how to open it and what was taken from it.
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) seal: Seal,
+    pub(super) window: ReplayWindow,
+    pub(super) last_heard: Instant,
+    /// A datagram of it has been opened.
+    pub(super) proven: bool,
+}
+
+/// The followed stream and its rivals.
+pub(super) struct Streams {
+    key: SharedKey,
+    followed: Option<Stream>,
+    candidates: FixedVec<Stream, CANDIDATES>,
+    restored: Option<Seen>,
+    lowest_counter: u32,
+    budget: Budget,
+}
+
+/// Where a stream was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Followed,
+    Candidate(usize),
+}
+
+impl Streams {
+    pub(super) fn new(key: SharedKey, restored: Option<Seen>, now: Instant) -> Self {
+        Self {
+            key,
+            followed: None,
+            candidates: FixedVec::new(),
+            restored,
+            lowest_counter: restored.map_or(0, |seen| seen.stream.counter()),
+            budget: Budget::full(now),
+        }
+    }
+
+    pub(super) const fn followed(&self) -> Option<&Stream> {
+        self.followed.as_ref()
+    }
+
+    pub(super) const fn lowest_counter(&self) -> u32 {
+        self.lowest_counter
+    }
+
+    /// Finds the stream `id`, deriving its key if it is new.
+    pub(super) fn find(&mut self, id: StreamId, now: Instant) -> Result<Found, Ignored> {
+        if self.followed.as_ref().is_some_and(|stream| stream.id == id) {
+            return Ok(Found::Followed);
+        }
+        if id.counter() < self.lowest_counter {
+            return Err(Ignored::Stale);
+        }
+        if let Some(known) = self.candidates.iter().position(|stream| stream.id == id) {
+            return Ok(Found::Candidate(known));
+        }
+        if self.candidates.is_full() {
+            let oldest = self.oldest_unproven().ok_or(Ignored::Throttled)?;
+            if !self.budget.spend(now) {
+                return Err(Ignored::Throttled);
+            }
+            self.candidates.swap_remove(oldest);
+        } else if !self.budget.spend(now) {
+            return Err(Ignored::Throttled);
+        }
+        let window = match self.restored {
+            Some(seen) if seen.stream == id => ReplayWindow::after(seen.newest),
+            _ => ReplayWindow::new(),
+        };
+        let seal = Seal::new(&self.key.stream_key(id));
+        let stream = Stream { id, seal, window, last_heard: now, proven: false };
+        self.candidates.push(stream).map_err(|_| Ignored::Throttled)?;
+        Ok(Found::Candidate(self.candidates.len() - 1))
+    }
+
+    pub(super) fn get(&mut self, found: Found) -> Option<&mut Stream> {
+        match found {
+            Found::Followed => self.followed.as_mut(),
+            Found::Candidate(index) => self.candidates.get_mut(index),
+        }
+    }
+
+    /// Whether an authentic datagram of `id` would make it the followed stream at `now`.
+    pub(super) fn may_follow(&self, id: StreamId, now: Instant) -> bool {
+        self.followed.as_ref().is_none_or(|followed| {
+            id.counter() > followed.id.counter() || now.since(followed.last_heard) >= SILENCE
+        })
+    }
+
+    /// Follows a candidate of which a datagram was authentic.
+    pub(super) fn follow(&mut self, index: usize, now: Instant) {
+        let mut stream = self.candidates.swap_remove(index);
+        stream.proven = true;
+        stream.last_heard = now;
+        self.lowest_counter = self.lowest_counter.max(stream.id.counter());
+        let before = self.followed.replace(stream);
+        let lowest = self.lowest_counter;
+        self.candidates.retain(|candidate| candidate.id.counter() >= lowest);
+        // The stream left behind may come back, and must find its replay window again.
+        if let Some(before) = before.filter(|before| before.id.counter() >= lowest) {
+            if self.candidates.is_full()
+                && let Some(oldest) = self.oldest_unproven()
+            {
+                self.candidates.swap_remove(oldest);
+            }
+            // A slot was freed by taking the new stream out, so this finds room.
+            self.candidates.push(before).ok();
+        }
+    }
+
+    /// A candidate's datagram was authentic, but another stream is followed. One slot is always left for
+    /// newcomers, so that proven rivals cannot shut out a restarted camera.
+    pub(super) fn prove(&mut self, index: usize, now: Instant) {
+        let proven = self.candidates.iter().filter(|stream| stream.proven).count();
+        let stream = &mut self.candidates[index];
+        stream.last_heard = now;
+        stream.proven |= proven + 1 < CANDIDATES;
+    }
+
+    /// What to keep for the next run.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        let followed = self
+            .followed
+            .as_ref()
+            .and_then(|stream| Some(Seen { stream: stream.id, newest: stream.window.newest()? }));
+        followed.or(self.restored)
+    }
+
+    fn oldest_unproven(&self) -> Option<usize> {
+        let unproven = self.candidates.iter().enumerate().filter(|(_, stream)| !stream.proven);
+        unproven.min_by_key(|(_, stream)| stream.last_heard).map(|(index, _)| index)
+    }
+}
+
+/// A token bucket that holds one second's worth.
+struct Budget {
+    /// When the bucket would have been empty.
+    empty_at: Instant,
+}
+
+impl Budget {
+    const COST: Duration = Duration::from_micros(1_000_000 / DERIVATIONS_PER_SECOND as u64);
+    const DEPTH: Duration = Duration::from_secs(1);
+
+    const fn full(now: Instant) -> Self {
+        Self { empty_at: now.saturating_sub(Self::DEPTH) }
+    }
+
+    fn spend(&mut self, now: Instant) -> bool {
+        let from = self.empty_at.max(now.saturating_sub(Self::DEPTH));
+        if now.since(from) < Self::COST {
+            return false;
+        }
+        self.empty_at = from + Self::COST;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Instant = Instant::from_millis(60_000);
+
+    fn streams(restored: Option<Seen>) -> Streams {
+        Streams::new(SharedKey::from_bytes([1; 32]), restored, START)
+    }
+
+    fn id(counter: u32, random: u64) -> StreamId {
+        StreamId::new(counter, random.to_be_bytes())
+    }
+
+    fn candidate(streams: &mut Streams, id: StreamId, now: Instant) -> usize {
+        match streams.find(id, now) {
+            Ok(Found::Candidate(index)) => index,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_higher_counter_takes_over_at_once_and_lower_ones_are_stale_from_then_on() {
+        let mut streams = streams(None);
+        let first = candidate(&mut streams, id(5, 0), START);
+        streams.follow(first, START);
+        assert!(streams.may_follow(id(6, 0), START));
+        assert!(!streams.may_follow(id(5, 1), START));
+        assert!(streams.may_follow(id(5, 1), START + SILENCE));
+        let next = candidate(&mut streams, id(6, 0), START);
+        streams.follow(next, START);
+        assert_eq!(streams.find(id(5, 0), START), Err(Ignored::Stale));
+        assert!(streams.candidates.is_empty());
+    }
+
+    #[test]
+    fn a_restored_state_refuses_what_was_seen() {
+        let seen = Seen { stream: id(5, 7), newest: 100 };
+        let mut streams = streams(Some(seen));
+        assert_eq!(streams.find(id(4, 0), START), Err(Ignored::Stale));
+        let same = streams.find(seen.stream, START).unwrap();
+        let window = &streams.get(same).unwrap().window;
+        assert!(window.look(100).is_err() && window.look(101).is_ok());
+        assert_eq!(streams.seen(), Some(seen));
+    }
+
+    #[test]
+    fn a_stream_that_comes_back_finds_its_window_again() {
+        let mut streams = streams(None);
+        let one = candidate(&mut streams, id(5, 1), START);
+        streams.get(Found::Candidate(one)).unwrap().window.mark(9);
+        streams.follow(one, START);
+        let two = candidate(&mut streams, id(5, 2), START);
+        streams.follow(two, START + SILENCE);
+        // Strangers come and go.
+        for random in 100..140 {
+            streams.find(id(5, random), START + SILENCE).unwrap();
+        }
+        let back = streams.find(id(5, 1), START + SILENCE).unwrap();
+        assert!(streams.get(back).unwrap().window.look(9).is_err());
+    }
+
+    #[test]
+    fn derivations_are_bounded() {
+        let mut streams = streams(None);
+        let at = |now| move |random: &u64| (now, id(1, *random));
+        let mut derived = 0;
+        for (now, id) in (0..500).collect::<Vec<_>>().iter().map(at(START)) {
+            derived += u32::from(streams.find(id, now).is_ok());
+        }
+        assert_eq!(derived, DERIVATIONS_PER_SECOND);
+        let later = START + Duration::from_millis(100);
+        for (now, id) in (500..900).collect::<Vec<_>>().iter().map(at(later)) {
+            derived += u32::from(streams.find(id, now).is_ok());
+        }
+        assert_eq!(derived, DERIVATIONS_PER_SECOND + 5);
+    }
+
+    #[test]
+    fn proven_rivals_leave_room_for_a_restarted_camera() {
+        let mut streams = streams(None);
+        let own = candidate(&mut streams, id(5, 0), START);
+        streams.follow(own, START);
+        for random in 1..6 {
+            let rival = candidate(&mut streams, id(5, random), START);
+            streams.prove(rival, START);
+        }
+        let restarted = candidate(&mut streams, id(6, 0), START);
+        streams.follow(restarted, START);
+        assert_eq!(streams.followed().unwrap().id, id(6, 0));
+    }
+}
