@@ -115,7 +115,10 @@ mod tests {
         let first = key.stream_key(StreamId::new(1, [0; 8]));
         assert_ne!(first.expose(), key.stream_key(StreamId::new(2, [0; 8])).expose());
         assert_ne!(first.expose(), key.stream_key(StreamId::new(1, [1; 8])).expose());
-        assert_ne!(first.expose(), SharedKey::from_bytes([8; 32]).stream_key(StreamId::new(1, [0; 8])).expose());
+        assert_ne!(
+            first.expose(),
+            SharedKey::from_bytes([8; 32]).stream_key(StreamId::new(1, [0; 8])).expose()
+        );
         assert_eq!(first.expose(), key.stream_key(StreamId::new(1, [0; 8])).expose());
     }
 

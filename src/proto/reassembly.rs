@@ -291,7 +291,13 @@ mod tests {
     }
 
     /// Feeds one shard; returns the frame if it became whole.
-    fn feed(to: &mut Reassembly, number: u32, frame: &[u8], cut: &Cut, shard: u16) -> Result<Option<Vec<u8>>, NoPlace> {
+    fn feed(
+        to: &mut Reassembly,
+        number: u32,
+        frame: &[u8],
+        cut: &Cut,
+        shard: u16,
+    ) -> Result<Option<Vec<u8>>, NoPlace> {
         let header = header(number, shard, cut, frame.len());
         let range = cut.range(shard);
         let place = to.place(&header, range.len() + TAG_LEN)?;

@@ -51,9 +51,7 @@ impl Seal {
         let (body, tag) = sealed.split_at(plain.len());
         let tag: &[u8; TAG_LEN] = tag.try_into().unwrap_or_else(|_| unreachable!("the caller's lengths"));
         let buffers = InOutBuf::new(body, plain).unwrap_or_else(|_| unreachable!("split at that length"));
-        self.cipher
-            .decrypt_inout_detached(&nonce(packet), aad, buffers, &Tag::from(*tag))
-            .map_err(|_| Forged)
+        self.cipher.decrypt_inout_detached(&nonce(packet), aad, buffers, &Tag::from(*tag)).map_err(|_| Forged)
     }
 }
 

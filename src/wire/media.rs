@@ -86,8 +86,30 @@ impl MediaHeader {
         let fields: &[u8; Self::LEN - PublicHeader::LEN] =
             head.last_chunk().ok_or(Malformed::Truncated { len: datagram.len() })?;
         let [
-            f0, f1, f2, f3, s0, s1, d0, d1, p0, p1, source, flags, l0, l1, l2, l3, //
-            c0, c1, c2, c3, c4, c5, r0, r1,
+            f0,
+            f1,
+            f2,
+            f3,
+            s0,
+            s1,
+            d0,
+            d1,
+            p0,
+            p1,
+            source,
+            flags,
+            l0,
+            l1,
+            l2,
+            l3, //
+            c0,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            r0,
+            r1,
         ] = *fields;
         let header = Self {
             epoch: public.epoch,
