@@ -1,5 +1,7 @@
 //! The camera: where frames come from, and the loop that sends them.
 
 pub mod lettering;
+pub mod pace;
+pub mod rate_limit;
 pub mod source;
 pub mod v4l2;
