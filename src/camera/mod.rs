@@ -7,4 +7,5 @@ pub mod pattern;
 pub mod rate_limit;
 pub mod scene;
 pub mod source;
+pub mod splitter;
 pub mod v4l2;
