@@ -1,4 +1,11 @@
 //! The camera: where frames come from, and the loop that sends them.
 
+pub mod canvas;
+pub mod lettering;
+pub mod pace;
+pub mod pattern;
+pub mod rate_limit;
+pub mod scene;
 pub mod source;
+pub mod splitter;
 pub mod v4l2;
