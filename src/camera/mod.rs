@@ -4,6 +4,7 @@ pub mod canvas;
 pub mod lettering;
 pub mod pace;
 pub mod pattern;
+pub mod pipe;
 pub mod rate_limit;
 pub mod scene;
 pub mod source;
