@@ -1,4 +1,5 @@
 //! The camera: where frames come from, and the loop that sends them.
 
+pub mod lettering;
 pub mod source;
 pub mod v4l2;
