@@ -1,7 +1,9 @@
 //! The camera: where frames come from, and the loop that sends them.
 
 pub mod canvas;
+pub mod devices;
 pub mod lettering;
+pub mod notice;
 pub mod pace;
 pub mod pattern;
 pub mod pipe;
