@@ -17,7 +17,7 @@ use super::config::{ConfigError, StreamConfig};
 use super::open;
 use super::pipeline::{Pipeline, Ready};
 use super::rate_limit::FrameLimiter;
-use super::signals::Signals;
+use crate::signals::Signals;
 use super::source::{Source, SourceError};
 use super::stats::{Figures, Percentiles, Stages, StatsFile, Ticker};
 use crate::clock;
