@@ -5,10 +5,12 @@
 //! | `encoder` | raw samples of any format of [`crate::picture`] to baseline JPEG |
 //! | `requantise` | JPEG to a smaller JPEG, without a detour over samples |
 //! | `decoder` | JPEG to RGB for a window, or to planes for what follows |
+//! | `rectify`, `scale` | planes of one geometry to a raw picture of another |
 //! | `planes`, `unpack`, `colour` | samples in memory: layouts, their conversion, what they mean |
 //! | `libjpeg`, `compressor`, `decompressor`, `memory` | the only files that speak to C |
 //! | `blocks` | arithmetic on coefficients |
 //!
+//! Every object here is made once and used for all frames. Encoding, requantising, rectifying and scaling
 //! allocate nothing once they have seen a few pictures of the current size; geometry may change at any time.
 //! Errors of libjpeg arrive as [`CodecError`]; the object that reported one takes the next picture as
 //! if nothing had happened.
@@ -22,13 +24,17 @@ mod encoder;
 mod libjpeg;
 mod memory;
 mod planes;
+mod rectify;
 mod requantise;
+mod scale;
 mod unpack;
 
 pub use decoder::{Decoder, RgbPicture};
 pub use encoder::Encoder;
 pub use planes::{PlanarPicture, Plane};
+pub use rectify::{Area, AreaError, Rectifier};
 pub use requantise::Requantiser;
+pub use scale::Scaler;
 
 use core::fmt;
 
