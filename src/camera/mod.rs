@@ -1,6 +1,10 @@
 //! The camera: where frames come from, and the loop that sends them.
 
+pub mod avi;
 pub mod canvas;
+pub mod file;
+pub mod folder;
+pub mod frame_index;
 pub mod lettering;
 pub mod pace;
 pub mod pattern;
