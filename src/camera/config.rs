@@ -10,7 +10,8 @@ use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
 use super::pattern::PatternSpec;
 use super::v4l2::FormatChoice;
-use crate::net::{Interface, SendOptions};
+use crate::exit::RunError;
+use crate::net::SendOptions;
 use crate::proto::fragment;
 
 /// Quality of frames that are encoded here, unless something else is asked for.
@@ -156,7 +157,7 @@ pub struct StreamConfig {
 pub struct ConfigError(String);
 
 impl ConfigError {
-    pub(super) fn of(option: &str, why: impl fmt::Display) -> Self {
+    fn of(option: &str, why: impl fmt::Display) -> Self {
         Self(format!("{option}: {why}"))
     }
 }
@@ -168,6 +169,12 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl From<ConfigError> for RunError {
+    fn from(why: ConfigError) -> Self {
+        Self::Usage(why.0)
+    }
+}
 
 impl TryFrom<StreamArgs> for StreamConfig {
     type Error = ConfigError;
@@ -181,7 +188,7 @@ impl TryFrom<StreamArgs> for StreamConfig {
             source,
             format: args.format,
             quality: args.quality,
-            fps: args.fps.or(file.fps.map(f64::from)),
+            fps: args.fps.or(file.fps),
             size,
             area,
         };
@@ -239,7 +246,9 @@ fn destination(text: &str) -> Result<SocketAddr, ConfigError> {
     let fail = |why: &str| {
         ConfigError::of(
             "ADDR:PORT",
-            format!("{text:?} {why}: write an address and a port, such as 192.168.1.20:5000 or [fe80::1]:5000"),
+            format!(
+                "{text:?} {why}: write an address and a port, such as 192.168.1.20:5000 or [fe80::1]:5000"
+            ),
         )
     };
     let address = match text.parse::<SocketAddr>() {
@@ -311,8 +320,9 @@ mod tests {
 
     #[test]
     fn good_settings_are_taken() {
-        let config = config("[ff02::1]:5000 --interface lo --loopback --ttl 3 --source pattern:640x480@15 --pace 0")
-            .unwrap();
+        let config =
+            config("[ff02::1]:5000 --interface lo --loopback --ttl 3 --source pattern:640x480@15 --pace 0")
+                .unwrap();
         assert!(config.send.loopback && config.send.to.is_ipv6());
         assert_eq!((config.send.ttl, config.pace_percent, config.packet_size), (Some(3), 0, None));
         assert_eq!(config.picture.source.to_string(), "pattern:640x480@15");

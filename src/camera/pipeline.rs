@@ -14,7 +14,9 @@ use std::fmt;
 
 use super::config::{DEFAULT_QUALITY, PictureSettings, Size};
 use super::source::Captured;
-use crate::codec::{Area, AreaError, CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler};
+use crate::codec::{
+    Area, AreaError, CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler,
+};
 use crate::jpeg::{RestartOffsets, walk};
 use crate::picture::{Picture, RawPicture};
 
@@ -62,7 +64,10 @@ impl fmt::Display for Way {
                 write!(f, "raw frames of {width}x{height} are encoded with quality {quality}")
             }
             Self::Transformed { from: (w, h), to: (width, height), quality } => {
-                write!(f, "frames of {w}x{h} are transformed to {width}x{height} and encoded with quality {quality}")
+                write!(
+                    f,
+                    "frames of {w}x{h} are transformed to {width}x{height} and encoded with quality {quality}"
+                )
             }
         }
     }
@@ -254,7 +259,9 @@ impl Codecs {
             self.scaled.load(&scaled)?;
             planar = &self.scaled;
         }
-        let Some(area) = area else { return Err(CodecError::Unsupported("no transformation to make").into()) };
+        let Some(area) = area else {
+            return Err(CodecError::Unsupported("no transformation to make").into());
+        };
         let rectifier = match self.rectifier.take().filter(|(size, _)| *size == wanted) {
             Some(rectifier) => self.rectifier.insert(rectifier),
             None => self.rectifier.insert((wanted, Rectifier::new(area, wanted)?)),

@@ -4,28 +4,27 @@
 //! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
 //! the next frame that leaves is the newest.
 
-use std::fmt;
 use std::io::IsTerminal;
-use std::os::fd::AsFd;
 
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
 
-use super::config::{ConfigError, StreamConfig};
+use super::config::StreamConfig;
 use super::open;
 use super::pipeline::{Pipeline, Ready};
 use super::rate_limit::FrameLimiter;
-use crate::signals::Signals;
 use super::source::{Source, SourceError};
 use super::stats::{Figures, Percentiles, Stages, StatsFile, Ticker};
 use crate::clock;
+use crate::exit::RunError;
 use crate::keys::state::StateFolder;
 use crate::keys::{key_file, random, start_counter};
 use crate::net::{MediaSender, Outcome};
 use crate::proto::fragment;
 use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
+use crate::signals::Signals;
 use crate::time::{Duration, Instant};
 use crate::wire::{Flags, MIN_DATAGRAM};
 
@@ -36,42 +35,6 @@ const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 /// Between lines about figures where nobody watches a terminal.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Why a camera does not run, or runs no longer.
-#[derive(Debug)]
-pub enum RunError {
-    /// Wrong usage or configuration; exit status 2.
-    Config(String),
-    /// Failed at run time; exit status 1.
-    Failed(String),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Config(why) | Self::Failed(why)) = self;
-        f.write_str(why)
-    }
-}
-
-impl std::error::Error for RunError {}
-
-impl From<ConfigError> for RunError {
-    fn from(why: ConfigError) -> Self {
-        Self::Config(why.to_string())
-    }
-}
-
-impl RunError {
-    /// For `map_err`, where a setting turns out wrong.
-    pub(super) fn config(why: impl fmt::Display) -> Self {
-        Self::Config(why.to_string())
-    }
-
-    /// For `map_err`, where the system refuses.
-    pub(super) fn failed(why: impl fmt::Display) -> Self {
-        Self::Failed(why.to_string())
-    }
-}
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
 ///
@@ -125,14 +88,14 @@ struct Told {
 
 impl Streaming {
     fn start(config: &StreamConfig, signals: Signals) -> Result<Self, RunError> {
-        let key = key_file::read(&config.key).map_err(|why| RunError::config(format!("--key: {why}")))?;
+        let key = key_file::read(&config.key).map_err(|why| RunError::usage(format!("--key: {why}")))?;
         let state = StateFolder::open(config.state.as_deref()).map_err(RunError::failed)?;
         let stats_file = config.stats_json.as_deref().map(StatsFile::open).transpose();
-        let stats_file = stats_file.map_err(|why| RunError::config(format!("--stats-json: {why}")))?;
-        let (socket, trouble) =
-            MediaSender::open_patiently(&config.send).map_err(|why| RunError::config(format!("sending: {why}")))?;
+        let stats_file = stats_file.map_err(|why| RunError::usage(format!("--stats-json: {why}")))?;
+        let (socket, trouble) = MediaSender::open_patiently(&config.send)
+            .map_err(|why| RunError::usage(format!("sending: {why}")))?;
         let datagram = datagram_size(config, &socket)?;
-        let largest = fragment::largest_frame(datagram).map_err(RunError::config)?;
+        let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
         let now = clock::now();
         let source = open::source(&config.picture, largest, now)?;
 
@@ -141,7 +104,7 @@ impl Streaming {
         let stream = start_counter::next_stream(&state, bits).map_err(RunError::failed)?;
         let max_frame = source.largest_frame().min(largest);
         let settings = SenderSettings { datagram, max_frame, pace_percent: config.pace_percent };
-        let sender = Sender::new(settings, &key, stream, now).map_err(RunError::config)?;
+        let sender = Sender::new(settings, &key, stream, now).map_err(RunError::usage)?;
 
         log::info!("source: {}", source.describe());
         log::info!(
@@ -157,13 +120,15 @@ impl Streaming {
                 source.largest_frame()
             );
         }
-        let warnings = [trouble.map(|why| why.to_string()), socket.buffer_warning(), socket.wifi_multicast_warning()];
+        let warnings =
+            [trouble.map(|why| why.to_string()), socket.buffer_warning(), socket.wifi_multicast_warning()];
         for warning in warnings.into_iter().flatten() {
             log::warn!("{warning}");
         }
         Ok(Self {
             source,
-            pipeline: Pipeline::new(&config.picture),
+            pipeline: Pipeline::new(&config.picture)
+                .map_err(|why| RunError::Usage(format!("--area: {why}")))?,
             limiter: config.picture.fps.map(FrameLimiter::new),
             sender,
             socket,
@@ -341,7 +306,7 @@ impl Streaming {
             match blocked.retry_at {
                 Some(at) => until = until.min(at),
                 None => {
-                    let _ = fds.push(PollFd::new(self.socket.as_fd().as_fd(), PollFlags::POLLOUT));
+                    let _ = fds.push(PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT));
                 }
             }
         } else if let Some(release) = self.sender.next_release() {
@@ -416,7 +381,7 @@ fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, R
     const ANYWHERE: usize = 1200;
     let to = config.send.to.ip().to_canonical();
     if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::config(format!("--packet-size: {why}")))?;
+        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
         return Ok(size);
     }
     let stays_here = to.is_loopback() || to.is_multicast() && config.send.ttl.unwrap_or(1) == 1;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::args::WatchArgs;
 use super::recorder::Container;
+use crate::exit::RunError;
 use crate::net::ReceiveOptions;
 use crate::time::Duration;
 
@@ -47,6 +48,12 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl From<ConfigError> for RunError {
+    fn from(why: ConfigError) -> Self {
+        Self::Usage(why.0)
+    }
+}
 
 impl TryFrom<WatchArgs> for WatchConfig {
     type Error = ConfigError;
