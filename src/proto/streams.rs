@@ -105,7 +105,7 @@ impl Streams {
             return Ok(Found::Candidate(known));
         }
         if self.candidates.is_full() {
-            let oldest = self.oldest_unproven().ok_or(Ignored::Throttled)?;
+            let oldest = self.oldest(false).ok_or(Ignored::Throttled)?;
             if !self.budget.spend(now) {
                 return Err(Ignored::Throttled);
             }
@@ -148,8 +148,8 @@ impl Streams {
         self.candidates.retain(|candidate| candidate.id.counter() >= lowest);
         // The stream left behind may come back, and must find its replay window again.
         if let Some(before) = before.filter(|before| before.id.counter() >= lowest) {
-            if self.candidates.is_full()
-                && let Some(oldest) = self.oldest_unproven()
+            if self.proven() + 1 >= CANDIDATES
+                && let Some(oldest) = self.oldest(true)
             {
                 self.candidates.swap_remove(oldest);
             }
@@ -161,10 +161,10 @@ impl Streams {
     /// A candidate's datagram was authentic, but another stream is followed. One slot is always left for
     /// newcomers, so that proven rivals cannot shut out a restarted camera.
     pub(super) fn prove(&mut self, index: usize, now: Instant) {
-        let proven = self.candidates.iter().filter(|stream| stream.proven).count();
+        let room = self.proven() + 1 < CANDIDATES;
         let stream = &mut self.candidates[index];
         stream.last_heard = now;
-        stream.proven |= proven + 1 < CANDIDATES;
+        stream.proven |= room;
     }
 
     /// What to keep for the next run.
@@ -176,9 +176,14 @@ impl Streams {
         followed.or(self.restored)
     }
 
-    fn oldest_unproven(&self) -> Option<usize> {
-        let unproven = self.candidates.iter().enumerate().filter(|(_, stream)| !stream.proven);
-        unproven.min_by_key(|(_, stream)| stream.last_heard).map(|(index, _)| index)
+    fn proven(&self) -> usize {
+        self.candidates.iter().filter(|stream| stream.proven).count()
+    }
+
+    /// The candidate heard longest ago of those that are proven, or of those that are not.
+    fn oldest(&self, proven: bool) -> Option<usize> {
+        let such = self.candidates.iter().enumerate().filter(|(_, stream)| stream.proven == proven);
+        such.min_by_key(|(_, stream)| stream.last_heard).map(|(index, _)| index)
     }
 }
 
@@ -296,5 +301,22 @@ mod tests {
         let restarted = candidate(&mut streams, id(6, 0), START);
         streams.follow(restarted, START);
         assert_eq!(streams.followed().unwrap().id, id(6, 0));
+    }
+
+    #[test]
+    fn rivals_that_take_turns_leave_room_for_a_restarted_camera() {
+        let mut streams = streams(None);
+        let mut now = START;
+        for random in 0..6 {
+            let rival = candidate(&mut streams, id(5, random), now);
+            streams.prove(rival, now);
+            streams.follow(rival, now);
+            for other in 10..13 {
+                let other = candidate(&mut streams, id(5, other), now);
+                streams.prove(other, now);
+            }
+            now += SILENCE;
+        }
+        assert!(matches!(streams.find(id(6, 0), now), Ok(Found::Candidate(_))));
     }
 }
