@@ -10,6 +10,9 @@
 //! Whoever can send datagrams can name any number of streams. So at most [`CANDIDATES`] are remembered,
 //! keys are derived at most [`DERIVATIONS_PER_SECOND`] times a second, and a stream that has proved
 //! itself is never forgotten for one that has not.
+//!
+//! One refused stream at a time is examined nevertheless, but never followed: only its tag tells whether it
+//! is the camera's past or has to do with this key at all, and people must be told which.
 
 use heapless::Vec as FixedVec;
 
@@ -27,6 +30,9 @@ pub const CANDIDATES: usize = 4;
 
 /// Bound on key derivations.
 pub const DERIVATIONS_PER_SECOND: u32 = 50;
+
+/// For so long the same refused stream is examined.
+const EXAMINATION: Duration = Duration::from_millis(500);
 
 /// What a receiver must keep between runs to refuse recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +67,17 @@ pub(super) struct Streams {
     key: SharedKey,
     followed: Option<Stream>,
     candidates: FixedVec<Stream, CANDIDATES>,
+    /// A refused stream under examination; `last_heard` is when that began.
+    stale: Option<Stream>,
     restored: Option<Seen>,
     lowest_counter: u32,
     budget: Budget,
+}
+
+impl Stream {
+    fn new(key: &SharedKey, id: StreamId, window: ReplayWindow, now: Instant) -> Self {
+        Self { id, seal: Seal::new(&key.stream_key(id)), window, last_heard: now, proven: false }
+    }
 }
 
 /// Where a stream was found.
@@ -71,6 +85,8 @@ pub(super) struct Streams {
 pub(super) enum Found {
     Followed,
     Candidate(usize),
+    /// Refused, but to be examined.
+    Stale,
 }
 
 impl Streams {
@@ -79,6 +95,7 @@ impl Streams {
             key,
             followed: None,
             candidates: FixedVec::new(),
+            stale: None,
             restored,
             lowest_counter: restored.map_or(0, |seen| seen.stream.counter()),
             budget: Budget::full(now),
@@ -99,7 +116,7 @@ impl Streams {
             return Ok(Found::Followed);
         }
         if id.counter() < self.lowest_counter {
-            return Err(Ignored::Stale);
+            return self.find_stale(id, now);
         }
         if let Some(known) = self.candidates.iter().position(|stream| stream.id == id) {
             return Ok(Found::Candidate(known));
@@ -117,16 +134,33 @@ impl Streams {
             Some(seen) if seen.stream == id => ReplayWindow::after(seen.newest),
             _ => ReplayWindow::new(),
         };
-        let seal = Seal::new(&self.key.stream_key(id));
-        let stream = Stream { id, seal, window, last_heard: now, proven: false };
+        let stream = Stream::new(&self.key, id, window, now);
         self.candidates.push(stream).map_err(|_| Ignored::Throttled)?;
         Ok(Found::Candidate(self.candidates.len() - 1))
+    }
+
+    /// Whether it is the turn of the refused stream `id` to be examined.
+    fn find_stale(&mut self, id: StreamId, now: Instant) -> Result<Found, Ignored> {
+        if let Some(stale) = &self.stale {
+            if stale.id == id {
+                return Ok(Found::Stale);
+            }
+            if now.since(stale.last_heard) < EXAMINATION {
+                return Err(Ignored::Stale);
+            }
+        }
+        if !self.budget.spend(now) {
+            return Err(Ignored::Stale);
+        }
+        self.stale = Some(Stream::new(&self.key, id, ReplayWindow::new(), now));
+        Ok(Found::Stale)
     }
 
     pub(super) fn get(&mut self, found: Found) -> Option<&mut Stream> {
         match found {
             Found::Followed => self.followed.as_mut(),
             Found::Candidate(index) => self.candidates.get_mut(index),
+            Found::Stale => self.stale.as_mut(),
         }
     }
 
@@ -242,7 +276,9 @@ mod tests {
         assert!(streams.may_follow(id(5, 1), START + SILENCE));
         let next = candidate(&mut streams, id(6, 0), START);
         streams.follow(next, START);
-        assert_eq!(streams.find(id(5, 0), START), Err(Ignored::Stale));
+        assert_eq!(streams.find(id(5, 0), START), Ok(Found::Stale));
+        assert_eq!(streams.find(id(5, 1), START), Err(Ignored::Stale), "one at a time");
+        assert_eq!(streams.find(id(5, 1), START + EXAMINATION), Ok(Found::Stale));
         assert!(streams.candidates.is_empty());
     }
 
@@ -250,7 +286,7 @@ mod tests {
     fn a_restored_state_refuses_what_was_seen() {
         let seen = Seen { stream: id(5, 7), newest: 100 };
         let mut streams = streams(Some(seen));
-        assert_eq!(streams.find(id(4, 0), START), Err(Ignored::Stale));
+        assert_eq!(streams.find(id(4, 0), START), Ok(Found::Stale));
         let same = streams.find(seen.stream, START).unwrap();
         let window = &streams.get(same).unwrap().window;
         assert!(window.look(100).is_err() && window.look(101).is_ok());
