@@ -9,12 +9,14 @@
 //!
 //! Whoever can send datagrams can name any number of streams. So at most [`CANDIDATES`] are remembered,
 //! keys are derived at most [`DERIVATIONS_PER_SECOND`] times a second, and a stream that has proved
-//! itself is never forgotten for one that has not.
+//! itself is never forgotten for one that has not. Some of the derivations are set aside for streams that
+//! come a second time soon after they were turned away, as a camera does and random ids do not; else a
+//! flood of those could keep a restarted camera waiting for as long as it lasts.
 //!
 //! One refused stream at a time is examined nevertheless, but never followed: only its tag tells whether it
 //! is the camera's past or has to do with this key at all, and people must be told which.
 
-use heapless::Vec as FixedVec;
+use heapless::{HistoryBuf, Vec as FixedVec};
 
 use super::key_schedule::SharedKey;
 use super::replay::ReplayWindow;
@@ -30,6 +32,9 @@ pub const CANDIDATES: usize = 4;
 
 /// Bound on key derivations.
 pub const DERIVATIONS_PER_SECOND: u32 = 50;
+
+/// Streams that were turned away and get a derivation set aside if they come again.
+const REMEMBERED: usize = 16;
 
 /// For so long the same refused stream is examined.
 const EXAMINATION: Duration = Duration::from_millis(500);
@@ -71,6 +76,8 @@ pub(super) struct Streams {
     stale: Option<Stream>,
     restored: Option<Seen>,
     lowest_counter: u32,
+    /// New streams for which there was no time.
+    turned_away: HistoryBuf<StreamId, REMEMBERED>,
     budget: Budget,
 }
 
@@ -98,6 +105,7 @@ impl Streams {
             stale: None,
             restored,
             lowest_counter: restored.map_or(0, |seen| seen.stream.counter()),
+            turned_away: HistoryBuf::new(),
             budget: Budget::full(now),
         }
     }
@@ -121,14 +129,15 @@ impl Streams {
         if let Some(known) = self.candidates.iter().position(|stream| stream.id == id) {
             return Ok(Found::Candidate(known));
         }
-        if self.candidates.is_full() {
-            let oldest = self.oldest(false).ok_or(Ignored::Throttled)?;
-            if !self.budget.spend(now) {
-                return Err(Ignored::Throttled);
-            }
-            self.candidates.swap_remove(oldest);
-        } else if !self.budget.spend(now) {
+        let in_the_way = self.candidates.is_full().then(|| self.oldest(false).ok_or(Ignored::Throttled));
+        let in_the_way = in_the_way.transpose()?;
+        let again = self.turned_away.as_slice().contains(&id);
+        if !self.budget.spend(now, again) {
+            self.turned_away.write(id);
             return Err(Ignored::Throttled);
+        }
+        if let Some(oldest) = in_the_way {
+            self.candidates.swap_remove(oldest);
         }
         let window = match self.restored {
             Some(seen) if seen.stream == id => ReplayWindow::after(seen.newest),
@@ -149,7 +158,7 @@ impl Streams {
                 return Err(Ignored::Stale);
             }
         }
-        if !self.budget.spend(now) {
+        if !self.budget.spend(now, false) {
             return Err(Ignored::Stale);
         }
         self.stale = Some(Stream::new(&self.key, id, ReplayWindow::new(), now));
@@ -230,14 +239,18 @@ struct Budget {
 impl Budget {
     const COST: Duration = Duration::from_micros(1_000_000 / DERIVATIONS_PER_SECOND as u64);
     const DEPTH: Duration = Duration::from_secs(1);
+    /// What is set aside.
+    const RESERVE: Duration = Duration::from_millis(100);
 
     const fn full(now: Instant) -> Self {
         Self { empty_at: now.saturating_sub(Self::DEPTH) }
     }
 
-    fn spend(&mut self, now: Instant) -> bool {
+    /// Takes one, from what is set aside only if `reserved`.
+    fn spend(&mut self, now: Instant, reserved: bool) -> bool {
         let from = self.empty_at.max(now.saturating_sub(Self::DEPTH));
-        if now.since(from) < Self::COST {
+        let least = if reserved { Self::COST } else { Self::COST + Self::RESERVE };
+        if now.since(from) < least {
             return false;
         }
         self.empty_at = from + Self::COST;
@@ -317,12 +330,23 @@ mod tests {
         for (now, id) in (0..500).collect::<Vec<_>>().iter().map(at(START)) {
             derived += u32::from(streams.find(id, now).is_ok());
         }
-        assert_eq!(derived, DERIVATIONS_PER_SECOND);
+        assert_eq!(derived, DERIVATIONS_PER_SECOND - 5);
         let later = START + Duration::from_millis(100);
         for (now, id) in (500..900).collect::<Vec<_>>().iter().map(at(later)) {
             derived += u32::from(streams.find(id, now).is_ok());
         }
-        assert_eq!(derived, DERIVATIONS_PER_SECOND + 5);
+        assert_eq!(derived, DERIVATIONS_PER_SECOND);
+        // What is set aside is for those who come again, and no more than that.
+        let again = id(1, 10_000);
+        assert_eq!(streams.find(again, later), Err(Ignored::Throttled));
+        for (now, id) in (900..910).collect::<Vec<_>>().iter().map(at(later)) {
+            assert_eq!(streams.find(id, now), Err(Ignored::Throttled));
+        }
+        assert!(streams.find(again, later).is_ok());
+        for (now, id) in (0..20).map(|n| 920 + n / 2).collect::<Vec<_>>().iter().map(at(later)) {
+            derived += u32::from(streams.find(id, now).is_ok());
+        }
+        assert_eq!(derived + 1, DERIVATIONS_PER_SECOND + 5);
     }
 
     #[test]
