@@ -172,7 +172,8 @@ impl Reassembly {
     /// If `buffer` is shorter than [`Reassembly::max_frame`].
     pub fn take(&mut self, buffer: &mut Box<[u8]>) -> Option<FrameInfo> {
         let slot = &mut self.slots[self.finished.take()?];
-        let info = slot.frame.take()?.info;
+        // A caller that did not take it in time may find its slot in use by another frame.
+        let info = slot.frame.take_if(|frame| frame.missing == 0)?.info;
         assert!(buffer.len() >= self.max_frame, "a spare buffer holds the largest frame");
         core::mem::swap(&mut slot.bytes, buffer);
         for older in &mut self.slots {
@@ -334,6 +335,23 @@ mod tests {
             feed(&mut to, 7, &bytes, &cut, shard).unwrap();
         }
         assert_eq!(to.incomplete(), 2);
+    }
+
+    #[test]
+    fn a_whole_frame_that_nobody_took_never_lets_a_part_of_another_out() {
+        let mut to = Reassembly::new(1_000);
+        let bytes = frame(300, 1);
+        let cut = Cut::new(300, 100).unwrap();
+        let put = |to: &mut Reassembly, number, shard| {
+            let header = header(number, shard, &cut, bytes.len());
+            let place = to.place(&header, 100 + TAG_LEN).unwrap();
+            to.written(&header, &place)
+        };
+        assert_eq!([0, 1, 2].map(|shard| put(&mut to, 0, shard)), [false, false, true]);
+        for newer in 1..=4 {
+            assert!(!put(&mut to, newer, 0));
+        }
+        assert_eq!(to.take(&mut vec![0; 1_000].into_boxed_slice()), None);
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub enum Condition {
     Live(StreamId),
     /// Datagrams arrive, but none opens: they are sealed with another key than this one.
     WrongKey(Fingerprint),
-    /// Only streams with a lower start counter than `lowest` arrive.
+    /// Authentic datagrams arrive, but only of streams with a lower start counter than `lowest`.
     Stale {
         /// The start counter below which streams are refused.
         lowest: u32,
@@ -191,9 +191,13 @@ impl Receiver {
         let stream = self.streams.get(found).ok_or(Dropped::Throttled)?;
         stream.window.look(public.packet)?;
         let (header, aad, sealed) = MediaHeader::parse(public, datagram)?;
-        if let Found::Candidate(index) = found {
-            self.admit(index, &header, aad, sealed, now)?;
-            found = Found::Followed;
+        match found {
+            Found::Followed => {}
+            Found::Stale => return Err(self.examine(&header, aad, sealed, now)),
+            Found::Candidate(index) => {
+                self.admit(index, &header, aad, sealed, now)?;
+                found = Found::Followed;
+            }
         }
         let stream = self.streams.get(found).ok_or(Dropped::Throttled)?;
         let place = self.reassembly.place(&header, sealed.len())?;
@@ -231,6 +235,21 @@ impl Receiver {
         Ok(())
     }
 
+    /// Finds out whether a refused stream is authentic: then people are told of a camera's past, and else
+    /// of another key. It is dropped in either case.
+    fn examine(&mut self, header: &MediaHeader, aad: &[u8], sealed: &[u8], now: Instant) -> Dropped {
+        let Some(stale) = self.streams.get(Found::Stale) else { return Dropped::StaleStream };
+        if !stale.proven {
+            let plain = &mut self.scratch[..sealed.len() - TAG_LEN];
+            if stale.seal.open(header.packet, aad, sealed, plain).is_err() {
+                return Dropped::Forged;
+            }
+            stale.proven = true;
+        }
+        self.last_stale.note(now);
+        Dropped::StaleStream
+    }
+
     fn count(&mut self, why: Dropped, now: Instant) {
         let counters = &mut self.counters;
         let counter = match why {
@@ -240,10 +259,7 @@ impl Receiver {
                 &mut counters.forged
             }
             Dropped::Replayed | Dropped::TooOld => &mut counters.replayed,
-            Dropped::StaleStream => {
-                self.last_stale.note(now);
-                &mut counters.stale_stream
-            }
+            Dropped::StaleStream => &mut counters.stale_stream,
             Dropped::OtherStream => &mut counters.other_stream,
             Dropped::Throttled => &mut counters.throttled,
             Dropped::Late => &mut counters.late,
@@ -293,11 +309,12 @@ impl Receiver {
         {
             return Condition::Live(stream.id);
         }
-        if self.last_forged.is_within_silence(now) {
-            return Condition::WrongKey(self.fingerprint);
-        }
+        // A stale stream has proved that its key is this one; a forged datagram proves nothing.
         if self.last_stale.is_within_silence(now) {
             return Condition::Stale { lowest: self.streams.lowest_counter() };
+        }
+        if self.last_forged.is_within_silence(now) {
+            return Condition::WrongKey(self.fingerprint);
         }
         followed.map_or(Condition::Waiting, |stream| Condition::Silent { since: stream.last_heard })
     }

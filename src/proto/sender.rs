@@ -94,6 +94,12 @@ struct Leaving {
     pacer: Pacer,
 }
 
+impl Leaving {
+    fn nothing(now: Instant) -> Self {
+        Self { total: 0, sent: 0, last_len: 0, pacer: Pacer::new(now, Duration::ZERO, Duration::ZERO, 0) }
+    }
+}
+
 impl Sender {
     /// Starts the stream `stream` at time `now`.
     ///
@@ -118,7 +124,7 @@ impl Sender {
             shard_len,
             pace_percent: settings.pace_percent.min(100),
             slab: Slab::new(0, shard_len + MediaHeader::OVERHEAD),
-            leaving: Leaving { total: 0, sent: 0, last_len: 0, pacer: Pacer::new(now, Duration::ZERO, 0) },
+            leaving: Leaving::nothing(now),
             interval: Interval::default(),
             counters: SenderCounters::default(),
         };
@@ -221,9 +227,12 @@ impl Sender {
         self.next_frame = self.next_frame.next();
         self.counters.frames += 1;
         self.counters.frame_bytes += frame.bytes.len() as u64;
-        let span = self.interval.observe(frame.captured) * u32::from(self.pace_percent) / 100;
+        let interval = self.interval.observe(frame.captured);
+        let span = interval * u32::from(self.pace_percent) / 100;
+        // A tenth of the interval is left for the next frame being early.
+        let slack = (interval * 9 / 10).saturating_sub(span).min(span);
         let total = usize::from(cut.shards());
-        self.leaving = Leaving { total, sent: 0, last_len, pacer: Pacer::new(now, span, total) };
+        self.leaving = Leaving { total, sent: 0, last_len, pacer: Pacer::new(now, span, slack, total) };
         Ok(cut.shards())
     }
 

@@ -9,9 +9,14 @@
 //!
 //! Whoever can send datagrams can name any number of streams. So at most [`CANDIDATES`] are remembered,
 //! keys are derived at most [`DERIVATIONS_PER_SECOND`] times a second, and a stream that has proved
-//! itself is never forgotten for one that has not.
+//! itself is never forgotten for one that has not. Some of the derivations are set aside for streams that
+//! come a second time soon after they were turned away, as a camera does and random ids do not; else a
+//! flood of those could keep a restarted camera waiting for as long as it lasts.
+//!
+//! One refused stream at a time is examined nevertheless, but never followed: only its tag tells whether it
+//! is the camera's past or has to do with this key at all, and people must be told which.
 
-use heapless::Vec as FixedVec;
+use heapless::{HistoryBuf, Vec as FixedVec};
 
 use super::key_schedule::SharedKey;
 use super::replay::ReplayWindow;
@@ -27,6 +32,12 @@ pub const CANDIDATES: usize = 4;
 
 /// Bound on key derivations.
 pub const DERIVATIONS_PER_SECOND: u32 = 50;
+
+/// Streams that were turned away and get a derivation set aside if they come again.
+const REMEMBERED: usize = 16;
+
+/// For so long the same refused stream is examined.
+const EXAMINATION: Duration = Duration::from_millis(500);
 
 /// What a receiver must keep between runs to refuse recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +72,19 @@ pub(super) struct Streams {
     key: SharedKey,
     followed: Option<Stream>,
     candidates: FixedVec<Stream, CANDIDATES>,
+    /// A refused stream under examination; `last_heard` is when that began.
+    stale: Option<Stream>,
     restored: Option<Seen>,
     lowest_counter: u32,
+    /// New streams for which there was no time.
+    turned_away: HistoryBuf<StreamId, REMEMBERED>,
     budget: Budget,
+}
+
+impl Stream {
+    fn new(key: &SharedKey, id: StreamId, window: ReplayWindow, now: Instant) -> Self {
+        Self { id, seal: Seal::new(&key.stream_key(id)), window, last_heard: now, proven: false }
+    }
 }
 
 /// Where a stream was found.
@@ -71,6 +92,8 @@ pub(super) struct Streams {
 pub(super) enum Found {
     Followed,
     Candidate(usize),
+    /// Refused, but to be examined.
+    Stale,
 }
 
 impl Streams {
@@ -79,8 +102,10 @@ impl Streams {
             key,
             followed: None,
             candidates: FixedVec::new(),
+            stale: None,
             restored,
             lowest_counter: restored.map_or(0, |seen| seen.stream.counter()),
+            turned_away: HistoryBuf::new(),
             budget: Budget::full(now),
         }
     }
@@ -99,34 +124,52 @@ impl Streams {
             return Ok(Found::Followed);
         }
         if id.counter() < self.lowest_counter {
-            return Err(Ignored::Stale);
+            return self.find_stale(id, now);
         }
         if let Some(known) = self.candidates.iter().position(|stream| stream.id == id) {
             return Ok(Found::Candidate(known));
         }
-        if self.candidates.is_full() {
-            let oldest = self.oldest_unproven().ok_or(Ignored::Throttled)?;
-            if !self.budget.spend(now) {
-                return Err(Ignored::Throttled);
-            }
-            self.candidates.swap_remove(oldest);
-        } else if !self.budget.spend(now) {
+        let in_the_way = self.candidates.is_full().then(|| self.oldest(false).ok_or(Ignored::Throttled));
+        let in_the_way = in_the_way.transpose()?;
+        let again = self.turned_away.as_slice().contains(&id);
+        if !self.budget.spend(now, again) {
+            self.turned_away.write(id);
             return Err(Ignored::Throttled);
+        }
+        if let Some(oldest) = in_the_way {
+            self.candidates.swap_remove(oldest);
         }
         let window = match self.restored {
             Some(seen) if seen.stream == id => ReplayWindow::after(seen.newest),
             _ => ReplayWindow::new(),
         };
-        let seal = Seal::new(&self.key.stream_key(id));
-        let stream = Stream { id, seal, window, last_heard: now, proven: false };
+        let stream = Stream::new(&self.key, id, window, now);
         self.candidates.push(stream).map_err(|_| Ignored::Throttled)?;
         Ok(Found::Candidate(self.candidates.len() - 1))
+    }
+
+    /// Whether it is the turn of the refused stream `id` to be examined.
+    fn find_stale(&mut self, id: StreamId, now: Instant) -> Result<Found, Ignored> {
+        if let Some(stale) = &self.stale {
+            if stale.id == id {
+                return Ok(Found::Stale);
+            }
+            if now.since(stale.last_heard) < EXAMINATION {
+                return Err(Ignored::Stale);
+            }
+        }
+        if !self.budget.spend(now, false) {
+            return Err(Ignored::Stale);
+        }
+        self.stale = Some(Stream::new(&self.key, id, ReplayWindow::new(), now));
+        Ok(Found::Stale)
     }
 
     pub(super) fn get(&mut self, found: Found) -> Option<&mut Stream> {
         match found {
             Found::Followed => self.followed.as_mut(),
             Found::Candidate(index) => self.candidates.get_mut(index),
+            Found::Stale => self.stale.as_mut(),
         }
     }
 
@@ -148,8 +191,8 @@ impl Streams {
         self.candidates.retain(|candidate| candidate.id.counter() >= lowest);
         // The stream left behind may come back, and must find its replay window again.
         if let Some(before) = before.filter(|before| before.id.counter() >= lowest) {
-            if self.candidates.is_full()
-                && let Some(oldest) = self.oldest_unproven()
+            if self.proven() + 1 >= CANDIDATES
+                && let Some(oldest) = self.oldest(true)
             {
                 self.candidates.swap_remove(oldest);
             }
@@ -161,10 +204,10 @@ impl Streams {
     /// A candidate's datagram was authentic, but another stream is followed. One slot is always left for
     /// newcomers, so that proven rivals cannot shut out a restarted camera.
     pub(super) fn prove(&mut self, index: usize, now: Instant) {
-        let proven = self.candidates.iter().filter(|stream| stream.proven).count();
+        let room = self.proven() + 1 < CANDIDATES;
         let stream = &mut self.candidates[index];
         stream.last_heard = now;
-        stream.proven |= proven + 1 < CANDIDATES;
+        stream.proven |= room;
     }
 
     /// What to keep for the next run.
@@ -176,9 +219,14 @@ impl Streams {
         followed.or(self.restored)
     }
 
-    fn oldest_unproven(&self) -> Option<usize> {
-        let unproven = self.candidates.iter().enumerate().filter(|(_, stream)| !stream.proven);
-        unproven.min_by_key(|(_, stream)| stream.last_heard).map(|(index, _)| index)
+    fn proven(&self) -> usize {
+        self.candidates.iter().filter(|stream| stream.proven).count()
+    }
+
+    /// The candidate heard longest ago of those that are proven, or of those that are not.
+    fn oldest(&self, proven: bool) -> Option<usize> {
+        let such = self.candidates.iter().enumerate().filter(|(_, stream)| stream.proven == proven);
+        such.min_by_key(|(_, stream)| stream.last_heard).map(|(index, _)| index)
     }
 }
 
@@ -191,14 +239,18 @@ struct Budget {
 impl Budget {
     const COST: Duration = Duration::from_micros(1_000_000 / DERIVATIONS_PER_SECOND as u64);
     const DEPTH: Duration = Duration::from_secs(1);
+    /// What is set aside.
+    const RESERVE: Duration = Duration::from_millis(100);
 
     const fn full(now: Instant) -> Self {
         Self { empty_at: now.saturating_sub(Self::DEPTH) }
     }
 
-    fn spend(&mut self, now: Instant) -> bool {
+    /// Takes one, from what is set aside only if `reserved`.
+    fn spend(&mut self, now: Instant, reserved: bool) -> bool {
         let from = self.empty_at.max(now.saturating_sub(Self::DEPTH));
-        if now.since(from) < Self::COST {
+        let least = if reserved { Self::COST } else { Self::COST + Self::RESERVE };
+        if now.since(from) < least {
             return false;
         }
         self.empty_at = from + Self::COST;
@@ -237,7 +289,9 @@ mod tests {
         assert!(streams.may_follow(id(5, 1), START + SILENCE));
         let next = candidate(&mut streams, id(6, 0), START);
         streams.follow(next, START);
-        assert_eq!(streams.find(id(5, 0), START), Err(Ignored::Stale));
+        assert_eq!(streams.find(id(5, 0), START), Ok(Found::Stale));
+        assert_eq!(streams.find(id(5, 1), START), Err(Ignored::Stale), "one at a time");
+        assert_eq!(streams.find(id(5, 1), START + EXAMINATION), Ok(Found::Stale));
         assert!(streams.candidates.is_empty());
     }
 
@@ -245,7 +299,7 @@ mod tests {
     fn a_restored_state_refuses_what_was_seen() {
         let seen = Seen { stream: id(5, 7), newest: 100 };
         let mut streams = streams(Some(seen));
-        assert_eq!(streams.find(id(4, 0), START), Err(Ignored::Stale));
+        assert_eq!(streams.find(id(4, 0), START), Ok(Found::Stale));
         let same = streams.find(seen.stream, START).unwrap();
         let window = &streams.get(same).unwrap().window;
         assert!(window.look(100).is_err() && window.look(101).is_ok());
@@ -276,12 +330,23 @@ mod tests {
         for (now, id) in (0..500).collect::<Vec<_>>().iter().map(at(START)) {
             derived += u32::from(streams.find(id, now).is_ok());
         }
-        assert_eq!(derived, DERIVATIONS_PER_SECOND);
+        assert_eq!(derived, DERIVATIONS_PER_SECOND - 5);
         let later = START + Duration::from_millis(100);
         for (now, id) in (500..900).collect::<Vec<_>>().iter().map(at(later)) {
             derived += u32::from(streams.find(id, now).is_ok());
         }
-        assert_eq!(derived, DERIVATIONS_PER_SECOND + 5);
+        assert_eq!(derived, DERIVATIONS_PER_SECOND);
+        // What is set aside is for those who come again, and no more than that.
+        let again = id(1, 10_000);
+        assert_eq!(streams.find(again, later), Err(Ignored::Throttled));
+        for (now, id) in (900..910).collect::<Vec<_>>().iter().map(at(later)) {
+            assert_eq!(streams.find(id, now), Err(Ignored::Throttled));
+        }
+        assert!(streams.find(again, later).is_ok());
+        for (now, id) in (0..20).map(|n| 920 + n / 2).collect::<Vec<_>>().iter().map(at(later)) {
+            derived += u32::from(streams.find(id, now).is_ok());
+        }
+        assert_eq!(derived + 1, DERIVATIONS_PER_SECOND + 5);
     }
 
     #[test]
@@ -296,5 +361,22 @@ mod tests {
         let restarted = candidate(&mut streams, id(6, 0), START);
         streams.follow(restarted, START);
         assert_eq!(streams.followed().unwrap().id, id(6, 0));
+    }
+
+    #[test]
+    fn rivals_that_take_turns_leave_room_for_a_restarted_camera() {
+        let mut streams = streams(None);
+        let mut now = START;
+        for random in 0..6 {
+            let rival = candidate(&mut streams, id(5, random), now);
+            streams.prove(rival, now);
+            streams.follow(rival, now);
+            for other in 10..13 {
+                let other = candidate(&mut streams, id(5, other), now);
+                streams.prove(other, now);
+            }
+            now += SILENCE;
+        }
+        assert!(matches!(streams.find(id(6, 0), now), Ok(Found::Candidate(_))));
     }
 }

@@ -272,6 +272,7 @@ impl fmt::Debug for Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::MAX_DATAGRAM;
     use proptest::prelude::*;
 
     fn header() -> MediaHeader {
@@ -327,6 +328,11 @@ mod tests {
         for len in 0..bytes.len() {
             assert_eq!(parse(&bytes[..len]), Err(Malformed::Truncated { len }));
         }
+        let mut long = bytes.to_vec();
+        long.resize(MAX_DATAGRAM, 0);
+        assert_eq!(parse(&long), Ok(good));
+        long.push(0);
+        assert_eq!(parse(&long), Err(Malformed::TooLong { len: MAX_DATAGRAM + 1 }));
     }
 
     #[test]

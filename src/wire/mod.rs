@@ -94,10 +94,14 @@ impl PublicHeader {
     ///
     /// # Errors
     ///
-    /// [`Malformed`] if the bytes are too few for a sealed datagram, or version or type are unknown.
+    /// [`Malformed`] if the bytes are too few for a sealed datagram or more than [`MAX_DATAGRAM`], or
+    /// version or type are unknown.
     pub const fn parse(datagram: &[u8]) -> Result<Self, Malformed> {
         if datagram.len() < Self::LEN + TAG_LEN {
             return Err(Malformed::Truncated { len: datagram.len() });
+        }
+        if datagram.len() > MAX_DATAGRAM {
+            return Err(Malformed::TooLong { len: datagram.len() });
         }
         let Some((head, _)) = datagram.split_first_chunk::<{ Self::LEN }>() else {
             return Err(Malformed::Truncated { len: datagram.len() });
@@ -140,6 +144,11 @@ pub enum Malformed {
         /// Bytes that came.
         len: usize,
     },
+    /// More than [`MAX_DATAGRAM`]: buffers behind the parser rely on that bound.
+    TooLong {
+        /// Bytes that came.
+        len: usize,
+    },
     /// Another version than [`VERSION`].
     Version(u8),
     /// A type that version 1 does not know.
@@ -168,6 +177,7 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Truncated { len } => write!(f, "{len} bytes are too few for a datagram"),
+            Self::TooLong { len } => write!(f, "{len} bytes are too many for a datagram"),
             Self::Version(v) => write!(f, "version {v}, not {VERSION}"),
             Self::Type(t) => write!(f, "unknown datagram type {t}"),
             Self::ShardCounts { data, parity } => {
