@@ -406,10 +406,10 @@ mod tests {
     #[test]
     fn the_pace_follows_the_frame_interval() {
         let mut sender = sender(20_000, 50);
-        let mut at = START;
+        let (mut at, bytes) = (START, vec![0; 20_000]);
         for _ in 0..30 {
             at += Duration::from_millis(40);
-            sender.queue(at, &frame(&[0; 20_000], at)).unwrap();
+            sender.queue(at, &frame(&bytes, at)).unwrap();
         }
         let mut now = at;
         loop {
