@@ -13,12 +13,12 @@ fn a_reader_gets_whole_images_with_tables() {
     assert_eq!(pipe.finish(), OutputEnd::Complete);
     let mut got = Vec::new();
     reader.read_to_end(&mut got).unwrap();
-    assert_eq!(got.len(), image.len());
+    assert_eq!(got.len(), image.len() - 12, "tables in one segment, not four");
 }
 
 #[test]
 fn a_slow_reader_loses_whole_images_and_holds_nobody_up() {
-    const COUNT: u64 = 400;
+    const COUNT: u64 = 200;
     let (mut reader, writer) = io::pipe().unwrap();
     let pipe = FramePipe::start("pipe", writer).unwrap();
     let images: Vec<Vec<u8>> = (0..COUNT).map(|n| grey(160, 120, n as u8)).collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Whether ffmpeg and ffprobe can be run; says so if not.
-pub fn is_here() -> bool {
+pub(crate) fn is_here() -> bool {
     let here = ["ffmpeg", "ffprobe"].iter().all(|program| {
         let run = Command::new(program).arg("-version").stdout(Stdio::null()).status();
         run.is_ok_and(|status| status.success())
@@ -16,25 +16,25 @@ pub fn is_here() -> bool {
 }
 
 /// Times of all packets, in ten-thousandths of a second.
-pub fn times(path: &Path) -> Vec<u64> {
+pub(crate) fn times(path: &Path) -> Vec<u64> {
     let entries = ["-show_entries", "packet=pts", "-of", "csv=p=0"];
     let list = probe(path, &entries);
     list.lines().map(|line| line.trim_end_matches(',').parse().expect("a time")).collect()
 }
 
 /// Codec, width, height and time base.
-pub fn stream(path: &Path) -> String {
+pub(crate) fn stream(path: &Path) -> String {
     let entries = ["-show_entries", "stream=codec_name,width,height,time_base", "-of", "csv=p=0"];
     probe(path, &entries).trim().to_owned()
 }
 
 /// Length of the whole in seconds.
-pub fn duration(path: &Path) -> f64 {
+pub(crate) fn duration(path: &Path) -> f64 {
     probe(path, &["-show_entries", "format=duration", "-of", "csv=p=0"]).trim().parse().unwrap_or(f64::NAN)
 }
 
 /// How many pictures can be decoded, counting only if nothing was complained of.
-pub fn decoded(path: &Path) -> usize {
+pub(crate) fn decoded(path: &Path) -> usize {
     let args = ["-v", "warning", "-i"];
     let null = ["-fps_mode", "passthrough", "-f", "framemd5", "-"];
     let output = Command::new("ffmpeg").args(args).arg(path).args(null).output().expect("ffmpeg");
@@ -47,12 +47,12 @@ pub fn decoded(path: &Path) -> usize {
 }
 
 /// The images in the file, byte for byte as they were put in, one after the other.
-pub fn images(path: &Path) -> Vec<u8> {
+pub(crate) fn images(path: &Path) -> Vec<u8> {
     ffmpeg(path, &[], &["-c:v", "copy", "-f", "mjpeg", "-"])
 }
 
 /// The mean luma of the picture that a player shows after jumping to `seconds`.
-pub fn shade_at(path: &Path, seconds: &str) -> u8 {
+pub(crate) fn shade_at(path: &Path, seconds: &str) -> u8 {
     let one = ["-frames:v", "1", "-vf", "scale=1:1:flags=area,format=gray", "-f", "rawvideo", "-"];
     ffmpeg(path, &["-ss", seconds], &one)[0]
 }

@@ -35,9 +35,14 @@ fn offer_all(recorder: &Recorder, frames: &[Frame]) {
     }
 }
 
+/// A rough surface, on average `shade + 16`: ffmpeg overlooks the end of an image with next to no data.
+fn rough(shade: u8) -> Vec<u8> {
+    jpeg(96, 64, |x, y| [shade + ((x * 37) ^ (y * 91)) as u8 % 33; 3])
+}
+
 fn shades(count: u64) -> Vec<Frame> {
     let mut stream = Stream::new();
-    (0..count).map(|n| stream.frame(&grey(64, 48, n as u8 * 2), micros(n))).collect()
+    (0..count).map(|n| stream.frame(&rough(n as u8 * 2), micros(n))).collect()
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn matroska_has_every_frame_at_its_time() {
     let path = folder.join("yard.mkv");
     let frames = shades(90);
     record(&path, &frames);
-    assert_eq!(player::stream(&path), "mjpeg,64,48,1/10000");
+    assert_eq!(player::stream(&path), "mjpeg,96,64,1/10000");
     assert_eq!(player::times(&path), (0..90).map(ticks).collect::<Vec<_>>());
     assert_eq!(player::decoded(&path), 90);
     let sent: Vec<u8> = frames.iter().flat_map(|frame| frame.jpeg().to_vec()).collect();
@@ -70,7 +75,7 @@ fn a_player_can_jump() {
         // Half a millisecond early, so that the frame itself is the first one not before it.
         let seconds = (ticks(n) as f64 - 5.0).max(0.0) / 1e4;
         let shade = player::shade_at(&path, &seconds.to_string());
-        assert!(shade.abs_diff(n as u8 * 2) <= 1, "frame {n} at {seconds} s: shade {shade}");
+        assert!(shade.abs_diff(n as u8 * 2 + 16) <= 1, "frame {n} at {seconds} s: shade {shade}");
     }
 }
 
@@ -95,8 +100,8 @@ fn a_recording_that_was_cut_off_plays() {
         fs::write(&cut, &bytes[..bytes.len() - lost]).unwrap();
         let times = player::times(&cut);
         let whole = 90 - lost.div_ceil(block) as u64;
-        // ffmpeg may also show the beginning of the frame that was cut.
-        assert!((whole..=whole + 1).contains(&(times.len() as u64)), "{lost}: {} frames", times.len());
+        // Blocks differ a little in size; ffmpeg may also show the beginning of the frame that was cut.
+        assert!((whole - 1..=whole + 1).contains(&(times.len() as u64)), "{lost}: {} frames", times.len());
         assert!(times.iter().copied().eq((0..).map(ticks).take(times.len())), "{lost}: wrong times");
     }
     drop(recorder);
@@ -116,7 +121,7 @@ fn missing_tables_are_put_in_and_nothing_else() {
     let file = fs::read(&bare).unwrap();
     assert!(file.ends_with(&image));
     let repaired = &file[..file.len() - image.len()];
-    assert_eq!(repaired.len(), image.len(), "the same tables, in one segment or in four");
+    assert_eq!(repaired.len(), image.len() - 12, "one segment instead of four saves three heads");
     if player::is_here() {
         assert_eq!(player::decoded(&mkv), 2);
         assert_eq!(player::decoded(&bare), 2);

@@ -5,7 +5,7 @@ use sealcam::time::{Duration, Instant};
 use sealcam::viewer::frame::{Frame, FramePool, Stamp};
 
 /// An image whose pixel at column x and row y is `colour(x, y)`, with the standard Huffman tables.
-pub fn jpeg(width: usize, height: usize, colour: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
+pub(crate) fn jpeg(width: usize, height: usize, colour: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
     let mut compress = Compress::new(ColorSpace::JCS_RGB);
     compress.set_size(width, height);
     compress.set_fastest_defaults();
@@ -19,12 +19,12 @@ pub fn jpeg(width: usize, height: usize, colour: impl Fn(usize, usize) -> [u8; 3
 }
 
 /// An image of one shade.
-pub fn grey(width: usize, height: usize, shade: u8) -> Vec<u8> {
+pub(crate) fn grey(width: usize, height: usize, shade: u8) -> Vec<u8> {
     jpeg(width, height, |_, _| [shade; 3])
 }
 
 /// `jpeg` as many USB cameras send it: without its Huffman tables.
-pub fn without_tables(jpeg: &[u8]) -> Vec<u8> {
+pub(crate) fn without_tables(jpeg: &[u8]) -> Vec<u8> {
     let mut bare = jpeg[..2].to_vec();
     let mut at = 2;
     loop {
@@ -41,18 +41,18 @@ pub fn without_tables(jpeg: &[u8]) -> Vec<u8> {
 }
 
 /// Frames of one stream.
-pub struct Stream {
+pub(crate) struct Stream {
     pool: FramePool,
     number: u64,
 }
 
 impl Stream {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { pool: FramePool::new(), number: 0 }
     }
 
     /// The next frame, captured so many microseconds after the stream's start.
-    pub fn frame(&mut self, jpeg: &[u8], micros: u64) -> Frame {
+    pub(crate) fn frame(&mut self, jpeg: &[u8], micros: u64) -> Frame {
         self.number += 1;
         let stamp = Stamp {
             stream: [1; 12],
