@@ -31,45 +31,52 @@ impl fmt::Display for SnapshotError {
 
 impl std::error::Error for SnapshotError {}
 
+/// Where snapshots go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One file: the first frame goes into it at once, the newest one on [`Snapshots::save`] and at the
+    /// end.
+    File(PathBuf),
+    /// A folder, "" for the current one: [`Snapshots::save`] alone writes, to `sealview-1.jpg`,
+    /// `sealview-2.jpg` and so on, the first name that is free.
+    Folder(PathBuf),
+}
+
 /// Writes snapshots in a thread of its own.
-///
-/// With a file: the first frame goes into it at once, the newest one at the end and on [`Snapshots::save`].
-/// Without: [`Snapshots::save`] alone writes, to `sealview-1.jpg`, `sealview-2.jpg` and so on in the
-/// current folder, the first name that is free.
 #[derive(Debug)]
 pub struct Snapshots {
     worker: Worker<Frame, ()>,
-    file: Option<PathBuf>,
+    target: Target,
     newest: Option<Frame>,
     begun: bool,
     outcome: Arc<Mutex<Option<Result<PathBuf, SnapshotError>>>>,
 }
 
 impl Snapshots {
-    /// Ready to write to `file`, or to numbered files.
+    /// Ready to write to `target`.
     ///
     /// # Errors
     ///
     /// The system's, when it gives no thread.
-    pub fn start(file: Option<PathBuf>) -> io::Result<Self> {
+    pub fn start(target: Target) -> io::Result<Self> {
         let outcome = Arc::new(Mutex::new(None));
-        let (report, target) = (Arc::clone(&outcome), file.clone());
+        let (report, theirs) = (Arc::clone(&outcome), target.clone());
         let worker = Worker::start("snapshot", QUEUE, move |queue: &Queue<Frame>| {
             while let Some(frame) = queue.wait_for_next() {
-                let written = match &target {
-                    Some(path) => write(path, &frame).map(|()| path.clone()),
-                    None => write_numbered(Path::new(""), &frame),
+                let written = match &theirs {
+                    Target::File(path) => write(path, &frame).map(|()| path.clone()),
+                    Target::Folder(folder) => write_numbered(folder, &frame),
                 };
                 *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
             }
         })?;
-        Ok(Self { worker, file, newest: None, begun: false, outcome })
+        Ok(Self { worker, target, newest: None, begun: false, outcome })
     }
 
-    /// Remembers `frame` as the newest one; writes it if it is the first. Never waits.
+    /// Remembers `frame` as the newest one; writes it if it is the first for a file. Never waits.
     pub fn offer(&mut self, frame: &Frame) {
         self.newest = Some(frame.clone());
-        if self.file.is_some() && !self.begun {
+        if !self.begun && matches!(self.target, Target::File(_)) {
             self.save();
         }
     }
@@ -88,18 +95,18 @@ impl Snapshots {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Writes the newest frame to the file, if one was given, and waits for it. `Ok(None)` when there
-    /// was nothing to write.
+    /// Writes the newest frame if the target is a file, and waits for what is queued. `Ok(None)` when
+    /// there was nothing to write.
     ///
     /// # Errors
     ///
     /// Why the last snapshot was not written.
     pub fn finish(mut self) -> Result<Option<PathBuf>, SnapshotError> {
-        if self.file.is_some() {
+        if matches!(self.target, Target::File(_)) {
             self.save();
         }
         if self.worker.finish(PATIENCE).is_none() {
-            let path = self.file.take().unwrap_or_default();
+            let (Target::File(path) | Target::Folder(path)) = self.target;
             return Err(SnapshotError { path, reason: "the disk takes too long".into() });
         }
         self.take_outcome().transpose()
