@@ -191,7 +191,7 @@ impl Place {
         match &options.interface {
             None => {}
             Some(Interface::Address(IpAddr::V4(address))) if options.at.is_ipv4() => {
-                place.address = Some(*address)
+                place.address = Some(*address);
             }
             Some(Interface::Index(index)) => place.index = *index,
             Some(Interface::Name(name)) if index_of(name) != 0 => place.index = index_of(name),
@@ -324,9 +324,9 @@ mod tests {
             let ip: IpAddr = ip.parse().unwrap();
             let sender = UdpSocket::bind((ip, 0)).unwrap();
             let to = (ip, receiver.local_addr().unwrap().port());
-            for datagram in [&[1; 1200][..], &[], &[2; 60_000]] {
-                sender.send_to(datagram, to).unwrap();
-                assert_eq!(collect(&mut receiver), [(datagram.to_vec(), sender.local_addr().unwrap())]);
+            for datagram in [vec![1; 1200], vec![], vec![2; 60_000]] {
+                sender.send_to(&datagram, to).unwrap();
+                assert_eq!(collect(&mut receiver), [(datagram, sender.local_addr().unwrap())]);
             }
             assert_eq!(receiver.counters().datagrams, 3);
             assert_eq!(receiver.counters().bytes, 61_200);
