@@ -59,7 +59,10 @@ impl Pacer {
 
     /// The run that the datagram behind `sent` belongs to.
     const fn run_of(&self, sent: usize) -> usize {
-        if self.total == 0 { 0 } else { sent * self.runs / self.total }
+        match (sent * self.runs).checked_div(self.total) {
+            Some(run) => run,
+            None => 0,
+        }
     }
 
     /// Datagrams in the runs before `run`; the inverse of [`Self::run_of`].

@@ -378,7 +378,7 @@ mod tests {
         let mut at = START;
         for _ in 0..30 {
             at += Duration::from_millis(40);
-            sender.queue(at, &frame(&[0; 20_000], at)).unwrap();
+            sender.queue(at, &frame(&vec![0; 20_000], at)).unwrap();
         }
         let mut now = at;
         loop {
