@@ -12,4 +12,5 @@ mod numbers;
 mod random;
 mod simulation;
 mod switching;
+mod vectors;
 mod world;
