@@ -231,3 +231,6 @@ fn outcome(errno: Errno, calls: &impl Calls) -> Outcome {
         errno => Outcome::Unreachable { errno: errno as i32 },
     }
 }
+
+#[cfg(test)]
+mod tests;

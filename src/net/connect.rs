@@ -1,6 +1,7 @@
 //! Opens the socket of a sender: options, source, connection.
 
 use super::buffers::{self, Side};
+use super::interface::needs_scope;
 use super::links::{self, Link};
 use super::{Interface, NetError, SendOptions, sys};
 use nix::errno::Errno;
@@ -92,7 +93,7 @@ impl Connection {
     fn bind_to(&self, link: &Link, options: &SendOptions) -> Result<(), NetError> {
         let mut from = SocketAddr::new(source(link, options)?, 0);
         if let SocketAddr::V6(v6) = &mut from
-            && links::needs_scope(*v6.ip())
+            && needs_scope(*v6.ip())
         {
             v6.set_scope_id(link.index);
         }
@@ -139,13 +140,13 @@ pub(super) fn scoped(to: SocketAddr, link: Option<&Link>) -> Result<SocketAddr, 
         IpAddr::V6(_) => to,
     };
     if let SocketAddr::V6(v6) = &mut to
-        && links::needs_scope(*v6.ip())
+        && needs_scope(*v6.ip())
         && let Some(link) = link
     {
         v6.set_scope_id(link.index);
     }
     match to {
-        SocketAddr::V6(v6) if links::needs_scope(*v6.ip()) && v6.scope_id() == 0 => {
+        SocketAddr::V6(v6) if needs_scope(*v6.ip()) && v6.scope_id() == 0 => {
             Err(NetError::InterfaceNeeded { address: to.ip(), existing: links::existing() })
         }
         to => Ok(to),

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest name the kernel gives an interface: `IFNAMSIZ` less the terminating zero.
 const LONGEST_NAME: usize = 15;
@@ -87,9 +87,33 @@ impl fmt::Display for NotAnInterface {
 
 impl std::error::Error for NotAnInterface {}
 
+/// Whether the kernel wants to be told the interface: `fe80::/10`, and groups of interface-local or
+/// link-local scope ([RFC 4291](https://www.rfc-editor.org/rfc/rfc4291#section-2.7)).
+pub(super) fn needs_scope(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    address.is_unicast_link_local() || (first == 0xff && matches!(second & 0x0f, 1 | 2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scopes_that_need_an_interface() {
+        let cases = [
+            ("fe80::1", true),
+            ("ff01::1", true),
+            ("ff02::1", true),
+            ("ff12::1", true),
+            ("ff05::1", false),
+            ("ff0e::1", false),
+            ("2001:db8::1", false),
+            ("::1", false),
+        ];
+        for (address, expected) in cases {
+            assert_eq!(needs_scope(address.parse().unwrap()), expected, "{address}");
+        }
+    }
 
     #[test]
     fn reads_addresses_indexes_and_names() {

@@ -1,9 +1,10 @@
 //! The network interfaces of this machine.
 
+use super::interface::needs_scope;
 use super::{Interface, NetError};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// One interface, as it was when [`all`] looked.
@@ -91,13 +92,6 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// Whether the kernel wants to be told the interface: `fe80::/10`, and groups of interface-local or
-/// link-local scope ([RFC 4291](https://www.rfc-editor.org/rfc/rfc4291#section-2.7)).
-pub(super) fn needs_scope(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    address.is_unicast_link_local() || (first == 0xff && matches!(second & 0x0f, 1 | 2))
-}
-
 fn is_wifi(class: &Path, name: &str) -> bool {
     // `wireless` comes from the old wireless extensions, `phy80211` from every cfg80211 driver.
     ["phy80211", "wireless"].iter().any(|entry| class.join(name).join(entry).exists())
@@ -149,23 +143,6 @@ mod tests {
         }
         let v4_only = Link { addresses: vec![ip("192.0.2.1")], ..link };
         assert_eq!(v4_only.source_for(ip("2001:db8::9")), None);
-    }
-
-    #[test]
-    fn scopes_that_need_an_interface() {
-        let cases = [
-            ("fe80::1", true),
-            ("ff01::1", true),
-            ("ff02::1", true),
-            ("ff12::1", true),
-            ("ff05::1", false),
-            ("ff0e::1", false),
-            ("2001:db8::1", false),
-            ("::1", false),
-        ];
-        for (address, expected) in cases {
-            assert_eq!(needs_scope(address.parse().unwrap()), expected, "{address}");
-        }
     }
 
     #[test]

@@ -11,7 +11,9 @@
 //! | `interface`, `links` | naming a network interface; which ones there are |
 //! | `sender`, `connect`, `batch` | the sender: its life, its socket, and how a run becomes system calls |
 //! | `receiver`, `place` | the receiver, and where it listens |
-//! | `sys` | the system calls themselves: the only file with `unsafe` |
+//! | `received` | what receivers tell |
+//! | `buffers` | the kernel's buffers: asked for, granted |
+//! | `sys` | the system calls themselves: `unsafe` is here |
 //! | `portable` | the receiver where there is no Linux |
 //!
 //! Plain values only: no configuration type, no clock. Nothing here allocates once a socket is open,
@@ -20,6 +22,7 @@
 mod error;
 mod interface;
 mod options;
+mod received;
 
 #[cfg(target_os = "linux")]
 mod batch;
@@ -38,19 +41,24 @@ mod sender;
 #[cfg(target_os = "linux")]
 mod sys;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(any(test, not(target_os = "linux")))]
+mod portable;
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 pub use error::NetError;
 pub use interface::{Interface, NotAnInterface};
 pub use options::{Batching, DEFAULT_DSCP, ReceiveOptions, SendOptions};
+pub use received::{Other, Ready, ReceiveCounters};
 
 #[cfg(target_os = "linux")]
 pub use batch::{Outcome, SendCounters, Sent};
 #[cfg(target_os = "linux")]
-pub use receiver::{MediaReceiver, Ready, ReceiveCounters};
+pub use receiver::MediaReceiver;
 #[cfg(target_os = "linux")]
 pub use sender::{MediaSender, Tended};
 
 #[cfg(not(target_os = "linux"))]
-pub use portable::{MediaReceiver, Ready, ReceiveCounters};
+pub use portable::MediaReceiver;

@@ -3,7 +3,7 @@
 use super::buffers::{self, Side};
 use super::place::Place;
 use super::sys::{self, MOST_MESSAGES, Received};
-use super::{NetError, ReceiveOptions};
+use super::{NetError, Other, Ready, ReceiveCounters, ReceiveOptions};
 use crate::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -35,34 +35,6 @@ pub struct MediaReceiver {
     /// The kernel's own count of lost datagrams as last seen; it wraps.
     lost_seen: u32,
     counters: ReceiveCounters,
-}
-
-/// What a receiver has taken since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReceiveCounters {
-    /// Datagrams handed over.
-    pub datagrams: u64,
-    /// Their UDP payload \[bytes\].
-    pub bytes: u64,
-    /// Messages taken from the kernel; fewer than the datagrams where it merged them.
-    pub messages: u64,
-    /// Calls that receive.
-    pub system_calls: u64,
-    /// Datagrams lost because the receive buffer was full.
-    pub lost: u64,
-    /// Messages that were longer than any UDP datagram can be; what was cut off is lost.
-    pub cut: u64,
-    /// Errors stepped over: ICMP reports, lost interfaces.
-    pub faults: u64,
-}
-
-/// What ended a wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ready {
-    /// There are datagrams.
-    pub media: bool,
-    /// The other descriptor is readable, or at its end.
-    pub also: bool,
 }
 
 impl MediaReceiver {
@@ -145,7 +117,7 @@ impl MediaReceiver {
     /// # Errors
     ///
     /// Only for a broken program.
-    pub fn wait(&self, timeout: Duration, also: Option<BorrowedFd<'_>>) -> io::Result<Ready> {
+    pub fn wait(&self, timeout: Duration, also: Option<Other<'_>>) -> io::Result<Ready> {
         let watch = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut both = [watch(self.as_fd()), watch(also.unwrap_or(self.as_fd()))];
         let used = 1 + usize::from(also.is_some());

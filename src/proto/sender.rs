@@ -142,6 +142,28 @@ impl Sender {
         }
     }
 
+    /// Cuts the frames from now on into datagrams of `datagram` bytes: the path has changed. Allocates, and
+    /// gives up what has not left yet.
+    ///
+    /// # Errors
+    ///
+    /// [`DatagramSize`] if the size is out of range; nothing is changed.
+    pub fn set_datagram(&mut self, datagram: usize) -> Result<(), DatagramSize> {
+        let shard_len = shard_len(datagram)?;
+        let max_frame = self.room();
+        self.abandon();
+        self.shard_len = shard_len;
+        self.slab = Slab::new(0, shard_len + MediaHeader::OVERHEAD);
+        self.make_room(max_frame);
+        Ok(())
+    }
+
+    /// Bytes of the largest frame that there is room for.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.slab.slots() * self.shard_len
+    }
+
     /// Which stream this is.
     #[must_use]
     pub const fn stream(&self) -> StreamId {
@@ -169,7 +191,7 @@ impl Sender {
     pub fn queue(&mut self, now: Instant, frame: &OutgoingFrame<'_>) -> Result<u16, FrameTooLarge> {
         let cut = Cut::new(frame.bytes.len(), self.shard_len)?;
         if usize::from(cut.shards()) > self.slab.slots() {
-            return Err(FrameTooLarge { len: frame.bytes.len(), limit: self.slab.slots() * self.shard_len });
+            return Err(FrameTooLarge { len: frame.bytes.len(), limit: self.room() });
         }
         self.abandon();
         let mut header = MediaHeader {
@@ -225,6 +247,12 @@ impl Sender {
         let stride = self.slab.stride();
         let last = if leaving.sent + due == leaving.total { leaving.last_len } else { stride };
         Transmit::Run { bytes: self.slab.run(leaving.sent, due, last), datagram: stride }
+    }
+
+    /// When the next datagram is due; `None` if all have left.
+    #[must_use]
+    pub fn next_release(&self) -> Option<Instant> {
+        self.leaving.pacer.next_release(self.leaving.sent)
     }
 
     /// The first `bytes` bytes of the run that [`Sender::poll_transmit`] gave have been accepted.
@@ -359,6 +387,9 @@ mod tests {
         assert!(sender.queue(START, &frame(&[], START)).is_err());
         sender.make_room(2_000);
         assert_eq!(sender.queue(START, &frame(&[0; 1_001], START)), Ok(6));
+        assert_eq!(sender.set_datagram(100), Err(DatagramSize(100)));
+        sender.set_datagram(128).unwrap();
+        assert_eq!(sender.queue(START, &frame(&[0; 2_000], START)), Ok(32));
     }
 
     #[test]
@@ -375,10 +406,10 @@ mod tests {
     #[test]
     fn the_pace_follows_the_frame_interval() {
         let mut sender = sender(20_000, 50);
-        let mut at = START;
+        let (mut at, bytes) = (START, vec![0; 20_000]);
         for _ in 0..30 {
             at += Duration::from_millis(40);
-            sender.queue(at, &frame(&vec![0; 20_000], at)).unwrap();
+            sender.queue(at, &frame(&bytes, at)).unwrap();
         }
         let mut now = at;
         loop {
