@@ -164,8 +164,8 @@ impl Compressor {
 
     /// Writes the coefficients of an open image with quantisation tables of their own.
     ///
-    /// `tables` are those of the four slots, natural order; the coefficients must be quantised by them, and
-    /// they were read.
+    /// `tables` are those of the four slots, natural order; the coefficients must be quantised by them when they
+    /// are read, which they are here.
     pub(super) fn copy_coefficients(
         &mut self,
         source: &mut Session<'_>,
@@ -179,7 +179,7 @@ impl Compressor {
         let cinfo = self.cinfo();
         let outcome = guard(|| {
             use_fastest_profile(cinfo);
-            // SAFETY: both objects are created; this one is idle, the other one has read its image.
+            // SAFETY: both objects are created; this one is idle, the other one has read its header.
             unsafe { jpeg_copy_critical_parameters(source.cinfo(), cinfo) };
             cinfo.restart_in_rows = 1;
             for (slot, table) in cinfo.quant_tbl_ptrs.iter().zip(tables) {
@@ -192,6 +192,7 @@ impl Compressor {
             unsafe { jpeg_write_coefficients(cinfo, arrays) };
         });
         outcome.inspect_err(|_| self.forget())?;
+        // Reads the coefficients, drawing them from the source.
         self.finish()
     }
 

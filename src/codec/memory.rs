@@ -8,13 +8,13 @@
 #![allow(unsafe_code, reason = "implements the memory manager that libjpeg calls")]
 
 use core::ffi::{c_int, c_void};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 use std::alloc::{self, Layout};
 
 use mozjpeg_sys::{
     JBLOCKARRAY, JBLOCKROW, JDIMENSION, JERR_BAD_POOL_ID, JERR_BAD_VIRTUAL_ACCESS, JERR_OUT_OF_MEMORY,
-    JPOOL_IMAGE, JSAMPARRAY_MUT, JSAMPROW_MUT, boolean, jpeg_common_struct, jvirt_barray_control,
-    jvirt_sarray_control,
+    JPOOL_IMAGE, JSAMPARRAY_MUT, JSAMPROW_MUT, boolean, jpeg_common_struct, jpeg_consume_input,
+    jpeg_decompress_struct, jvirt_barray_control, jvirt_sarray_control,
 };
 
 use super::blocks::{self, Block, Factors};
@@ -94,11 +94,26 @@ pub(super) struct Memory {
     arena: Arena,
     permanent: Option<Allocate>,
     free_permanent: Option<FreePool>,
+    /// Coefficients of the components of the image, in their order.
+    pub(super) coefficients: [*mut jvirt_barray_control; COMPONENTS],
+    requested: usize,
+    /// The decompressor from which coefficients are drawn row by row; null while whole images are kept.
+    pub(super) drawn_from: *mut jpeg_decompress_struct,
 }
+
+/// Most components whose coefficients are kept.
+pub(super) const COMPONENTS: usize = 4;
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self { arena: Arena::default(), permanent: None, free_permanent: None }
+        Self {
+            arena: Arena::default(),
+            permanent: None,
+            free_permanent: None,
+            coefficients: [ptr::null_mut(); COMPONENTS],
+            requested: 0,
+            drawn_from: ptr::null_mut(),
+        }
     }
 
     /// Puts this memory behind a libjpeg object that was just created.
@@ -216,9 +231,14 @@ unsafe extern "C-unwind" fn refuse_virtual_samples(
     raise(cinfo, JERR_BAD_VIRTUAL_ACCESS)
 }
 
-/// All coefficients of one component: what libjpeg calls a virtual array, always wholly in memory.
+/// The coefficients of one component: what libjpeg calls a virtual array.
+///
+/// All of them, or a window of one row of MCUs that moves on with the reader: a picture's coefficients take four times
+/// the room of its samples, more than the caches of a small board, and each is needed only for a moment.
 pub(super) struct VirtualBlocks {
+    /// One for each row of the window.
     rows: JBLOCKARRAY,
+    window: usize,
     row_count: usize,
     blocks_per_row: usize,
     /// Rows from here on hold nothing yet.
@@ -227,24 +247,23 @@ pub(super) struct VirtualBlocks {
     factors: Option<Factors>,
     /// Rows from here on are not multiplied yet.
     first_unscaled: usize,
+    /// Where further rows come from when the reader asks for them, or null.
+    drawn_from: *mut jpeg_decompress_struct,
 }
 
 impl VirtualBlocks {
-    /// Asks for every block to be multiplied by `factors` when its row is first read.
-    ///
-    /// So the coefficients of a picture pass through the cache once less than if they were multiplied
-    /// all at once.
+    /// Asks for every block to be multiplied by `factors` when its row is first read, while it is in the cache.
     pub(super) fn scale_on_reading(&mut self, factors: Factors) {
         self.factors = Some(factors);
     }
 
     /// # Safety
     ///
-    /// `row` is less than `row_count`, and no other reference to its blocks exists.
+    /// No other reference to the blocks of that row exists.
     unsafe fn row(&mut self, row: usize) -> &mut [Block] {
-        // SAFETY: `rows` lists `row_count` rows of `blocks_per_row` blocks each, in memory of the arena,
+        // SAFETY: `rows` lists `window` rows of `blocks_per_row` blocks each, in memory of the arena,
         // which is initialised and lives until the image is finished.
-        unsafe { core::slice::from_raw_parts_mut(*self.rows.add(row), self.blocks_per_row) }
+        unsafe { core::slice::from_raw_parts_mut(*self.rows.add(row % self.window), self.blocks_per_row) }
     }
 }
 
@@ -254,20 +273,29 @@ unsafe extern "C-unwind" fn request_virtual_blocks(
     _pre_zero: boolean,
     blocks_per_row: JDIMENSION,
     rows: JDIMENSION,
-    _most_rows_at_once: JDIMENSION,
+    most_rows_at_once: JDIMENSION,
 ) -> *mut jvirt_barray_control {
     // SAFETY: the arena's memory is aligned to 64 bytes and large enough for what is written there.
     unsafe {
-        let list = allocate_blocks(cinfo, pool, blocks_per_row, rows);
+        let drawn_from = memory_of(cinfo).drawn_from;
+        let window = if drawn_from.is_null() { rows } else { most_rows_at_once.min(rows) };
+        let list = allocate_blocks(cinfo, pool, blocks_per_row, window);
         let control: *mut VirtualBlocks = take(cinfo, 1, size_of::<VirtualBlocks>()).cast();
         control.write(VirtualBlocks {
             rows: list,
+            window: window as usize,
             row_count: rows as usize,
             blocks_per_row: blocks_per_row as usize,
             first_undefined: 0,
             factors: None,
             first_unscaled: 0,
+            drawn_from,
         });
+        let memory = memory_of(cinfo);
+        if let Some(slot) = memory.coefficients.get_mut(memory.requested) {
+            *slot = control.cast();
+            memory.requested += 1;
+        }
         control.cast()
     }
 }
@@ -281,31 +309,60 @@ unsafe extern "C-unwind" fn access_virtual_blocks(
     count: JDIMENSION,
     writable: boolean,
 ) -> JBLOCKARRAY {
-    // SAFETY: libjpeg passes what `request_virtual_blocks` returned, of this object or, when coefficients
-    // are copied from one to the other, of the object that is still open; both are `VirtualBlocks`.
-    let array = unsafe { &mut *control.cast::<VirtualBlocks>() };
-    let start = start as usize;
-    let Some(end) = start.checked_add(count as usize).filter(|&end| end <= array.row_count) else {
-        raise(cinfo, JERR_BAD_VIRTUAL_ACCESS)
-    };
+    // libjpeg passes what `request_virtual_blocks` returned, of this object or, when coefficients are copied from
+    // one to the other, of the object that is still open.
+    let control: *mut VirtualBlocks = control.cast();
+    let (start, count) = (start as usize, count as usize);
+    // SAFETY: see above: a valid pointer; no reference to it is alive.
+    let (whole, window) = unsafe { ((*control).row_count, (*control).window) };
+    // Windows move by whole rows of MCUs, and so does libjpeg.
+    if start + count > whole || start % window + count > window {
+        raise(cinfo, JERR_BAD_VIRTUAL_ACCESS);
+    }
+    if writable == 0 {
+        // SAFETY: as above; the decompressor is not being used otherwise while its coefficients are read.
+        unsafe { draw(control, start + count) };
+    }
+    // SAFETY: as above; from here on nothing calls back.
+    let array = unsafe { &mut *control };
     // Zeroed only now, just before use, and whether asked for or not: a damaged image may leave gaps.
-    for row in array.first_undefined..end {
-        // SAFETY: `row < end <= row_count`; libjpeg holds no row across a call for another.
+    for row in array.first_undefined.max(start)..start + count {
+        // SAFETY: libjpeg holds no row across a call for another.
         blocks::clear(unsafe { array.row(row) });
     }
-    array.first_undefined = array.first_undefined.max(end);
+    array.first_undefined = array.first_undefined.max(start + count);
     if writable == 0
         && let Some(factors) = array.factors
     {
-        for row in array.first_unscaled..end {
+        for row in array.first_unscaled.max(start)..start + count {
             // SAFETY: as above.
             blocks::scale(unsafe { array.row(row) }, &factors);
         }
-        array.first_unscaled = array.first_unscaled.max(end);
+        array.first_unscaled = array.first_unscaled.max(start + count);
     }
-    // SAFETY: `start <= row_count`, the length of the list.
-    unsafe { array.rows.add(start) }
+    // SAFETY: less than `window`, the length of the list.
+    unsafe { array.rows.add(start % window) }
 }
+
+/// Lets the decompressor read on until the rows below `end` are there, if there is one.
+///
+/// # Safety
+///
+/// `control` is valid and no reference to it is alive: the decompressor writes to it. So does nothing else use the
+/// decompressor. Its errors unwind from here, through whoever asked for the rows.
+unsafe fn draw(control: *mut VirtualBlocks, end: usize) {
+    // SAFETY: as promised by the caller; the decompressor outlives its coefficients.
+    unsafe {
+        while !(*control).drawn_from.is_null() && (*control).first_undefined < end {
+            if jpeg_consume_input(&mut *(*control).drawn_from) != JPEG_ROW_COMPLETED {
+                (*control).drawn_from = ptr::null_mut();
+            }
+        }
+    }
+}
+
+/// What `jpeg_consume_input` returns while there are more rows in the scan (`jpeglib.h`).
+const JPEG_ROW_COMPLETED: c_int = 3;
 
 unsafe extern "C-unwind" fn free_pool(cinfo: &mut jpeg_common_struct, pool: c_int) {
     // SAFETY: `install` put this function in place, and noted libjpeg's own one.
@@ -313,6 +370,7 @@ unsafe extern "C-unwind" fn free_pool(cinfo: &mut jpeg_common_struct, pool: c_in
         let memory = memory_of(cinfo);
         if pool == JPOOL_IMAGE as c_int {
             memory.arena.empty();
+            (memory.requested, memory.drawn_from) = (0, ptr::null_mut());
         } else if let Some(free) = memory.free_permanent {
             free(cinfo, pool);
         }
