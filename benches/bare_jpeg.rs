@@ -21,8 +21,8 @@ pub(crate) struct BareEncoder {
 impl BareEncoder {
     pub(crate) fn new(width: usize, height: usize, quality: i32) -> Self {
         let padded = width.next_multiple_of(16);
-        // SAFETY: zero is valid for these structs of C; all pointers lead to boxes that the result keeps; the calls
-        // are made in the order that libjpeg asks for.
+        // SAFETY: zero is valid for these structs of C; all pointers lead to boxes that the result
+        // keeps; the calls are made in the order that libjpeg asks for.
         unsafe {
             let mut errors: Box<c::jpeg_error_mgr> = Box::new(mem::zeroed());
             let mut cinfo: Box<c::jpeg_compress_struct> = Box::new(mem::zeroed());

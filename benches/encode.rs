@@ -1,7 +1,8 @@
 //! What the codec costs beside bare libjpeg: `cargo bench --bench encode`.
 //!
-//! Product and floor take turns on the same pictures in one run; figures are medians of the thread's CPU time.
-//! `-- walk` takes only the walk over markers. Absolute times are of no use across machines: the ratios are. Exits with 1 if one is over its bound.
+//! Product and floor take turns on the same pictures in one run; figures are medians of the thread's
+//! CPU time. `-- walk` takes only the walk over markers. Absolute times are of no use across machines:
+//! the ratios are. Exits with 1 if one is over its bound.
 
 #![allow(unsafe_code, reason = "calls libjpeg and the clock directly")]
 

@@ -164,8 +164,8 @@ impl Compressor {
 
     /// Writes the coefficients of an open image with quantisation tables of their own.
     ///
-    /// `tables` are those of the four slots, natural order; the coefficients must be quantised by them when they
-    /// are read, which they are here.
+    /// `tables` are those of the four slots, natural order; the coefficients must be quantised by them
+    /// when they are read, which they are here.
     pub(super) fn copy_coefficients(
         &mut self,
         source: &mut Session<'_>,
@@ -234,12 +234,13 @@ impl Drop for Compressor {
 
 fn use_fastest_profile(cinfo: &mut jpeg_compress_struct) {
     let fastest = JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST as i32;
-    // SAFETY: a created compressor. Stock libjpeg-turbo behaviour: mozjpeg's own profile takes 27 times as long,
-    // for pictures of a camera no better at equal size.
+    // SAFETY: a created compressor. Stock libjpeg-turbo behaviour: mozjpeg's own profile takes 27 times
+    // as long, for pictures of a camera no better at equal size.
     unsafe { jpeg_c_set_int_param(cinfo, J_INT_PARAM::JINT_COMPRESS_PROFILE, fastest) };
 }
 
-/// Sets all parameters; the order matters: the profile decides what the defaults are, and they reset the rest.
+/// Sets all parameters; the order matters: the profile decides what the defaults are, and they reset
+/// the rest.
 fn configure(cinfo: &mut jpeg_compress_struct, settings: &Settings) {
     use_fastest_profile(cinfo);
     cinfo.image_width = settings.width;

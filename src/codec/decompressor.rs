@@ -193,8 +193,8 @@ impl Session<'_> {
         if !self.has_coefficients || component >= self.components().len() {
             return None;
         }
-        // SAFETY: libjpeg asked `memory` for one array for each component, no more than the list has room for;
-        // they live in the image's memory, and so until the session ends.
+        // SAFETY: libjpeg asked `memory` for one array for each component, no more than the list has
+        // room for; they live in the image's memory, and so until the session ends.
         unsafe { (*self.coefficient_arrays().add(component)).cast::<VirtualBlocks>().as_mut() }
     }
 

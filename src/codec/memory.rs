@@ -1,15 +1,15 @@
 //! libjpeg's working memory, kept from frame to frame.
 //!
 //! libjpeg asks for memory in two lifetimes. What lives as long as the object still comes from its own
-//! manager, once. What lives for one image comes from an [`Arena`] here, which is emptied after each image
-//! and never given back: after the first images of a size, no frame allocates and none faults a page in.
-//! libjpeg's own manager would claim and free megabytes for each (the coefficients of a 1080p image take 8 MB).
+//! manager, once. What lives for one image comes from an [`Arena`] here, which is emptied after each
+//! image and never given back: after the first images of a size, no frame allocates and none faults a
+//! page in. libjpeg's own manager would claim and free megabytes for each (the coefficients of a 1080p
+//! image take 8 MB).
 
 #![allow(unsafe_code, reason = "implements the memory manager that libjpeg calls")]
 
 use core::ffi::{c_int, c_void};
-use core::ptr::{self, NonNull};
-use std::alloc::{self, Layout};
+use core::ptr;
 
 use mozjpeg_sys::{
     JBLOCKARRAY, JBLOCKROW, JDIMENSION, JERR_BAD_POOL_ID, JERR_BAD_VIRTUAL_ACCESS, JERR_OUT_OF_MEMORY,
@@ -17,77 +17,12 @@ use mozjpeg_sys::{
     jpeg_decompress_struct, jvirt_barray_control, jvirt_sarray_control,
 };
 
+use super::arena::{ALIGN, Arena};
 use super::blocks::{self, Block, Factors};
 use super::libjpeg::raise;
 
-/// Alignment and granularity: twice the 32 bytes that libjpeg's vector code may read or write past an end.
-const ALIGN: usize = 64;
-/// First chunk of an arena: enough for a sequential encoder.
-const FIRST_CHUNK: usize = 64 * 1024;
-/// No single request of a picture within the size limits of this crate comes near it.
-const LARGEST: usize = 1 << 30;
-
 type Allocate = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, c_int, usize) -> *mut c_void;
 type FreePool = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, c_int);
-
-/// A stack of memory that is emptied as a whole.
-#[derive(Default)]
-struct Arena {
-    chunks: Vec<(NonNull<u8>, Layout)>,
-    /// Bytes taken from the last chunk.
-    used: usize,
-}
-
-impl Arena {
-    fn take(&mut self, size: usize) -> Option<NonNull<u8>> {
-        let size = size.checked_next_multiple_of(ALIGN).filter(|&size| size <= LARGEST)?;
-        let room = self.chunks.last().map_or(0, |(_, layout)| layout.size() - self.used);
-        if size > room {
-            let held: usize = self.chunks.iter().map(|(_, layout)| layout.size()).sum();
-            self.grow(size.max(held).max(FIRST_CHUNK))?;
-        }
-        let (start, _) = *self.chunks.last()?;
-        // SAFETY: `used + size` is within the chunk: either it had the room, or it is new and large enough.
-        let taken = unsafe { start.add(self.used) };
-        self.used += size;
-        Some(taken)
-    }
-
-    fn grow(&mut self, size: usize) -> Option<()> {
-        let layout = Layout::from_size_align(size, ALIGN).ok()?;
-        // Zeroed, which costs nothing for pages fresh from the system: rows of blocks become slices of
-        // integers here, and those must never be uninitialised.
-        // SAFETY: `size` is not 0.
-        let start = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
-        self.chunks.push((start, layout));
-        self.used = 0;
-        Some(())
-    }
-
-    /// Takes everything back. Chunks that had to be added are melted into one that holds as much.
-    fn empty(&mut self) {
-        if self.chunks.len() > 1 {
-            let held = self.chunks.iter().map(|(_, layout)| layout.size()).sum();
-            self.release();
-            // Without memory now, the next `take` asks again and reports it.
-            let _ = self.grow(held);
-        }
-        self.used = 0;
-    }
-
-    fn release(&mut self) {
-        for (start, layout) in self.chunks.drain(..) {
-            // SAFETY: allocated in `grow` with this layout, and drained only once.
-            unsafe { alloc::dealloc(start.as_ptr(), layout) };
-        }
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        self.release();
-    }
-}
 
 /// What libjpeg's memory manager needs to know here; reached through `client_data`.
 pub(super) struct Memory {
@@ -233,8 +168,9 @@ unsafe extern "C-unwind" fn refuse_virtual_samples(
 
 /// The coefficients of one component: what libjpeg calls a virtual array.
 ///
-/// All of them, or a window of one row of MCUs that moves on with the reader: a picture's coefficients take four times
-/// the room of its samples, more than the caches of a small board, and each is needed only for a moment.
+/// All of them, or a window of one row of MCUs that moves on with the reader: a picture's coefficients
+/// take four times the room of its samples, more than the caches of a small board, and each is needed
+/// only for a moment.
 pub(super) struct VirtualBlocks {
     /// One for each row of the window.
     rows: JBLOCKARRAY,
@@ -252,7 +188,8 @@ pub(super) struct VirtualBlocks {
 }
 
 impl VirtualBlocks {
-    /// Asks for every block to be multiplied by `factors` when its row is first read, while it is in the cache.
+    /// Asks for every block to be multiplied by `factors` when its row is first read, while it is in
+    /// the cache.
     pub(super) fn scale_on_reading(&mut self, factors: Factors) {
         self.factors = Some(factors);
     }
@@ -309,8 +246,8 @@ unsafe extern "C-unwind" fn access_virtual_blocks(
     count: JDIMENSION,
     writable: boolean,
 ) -> JBLOCKARRAY {
-    // libjpeg passes what `request_virtual_blocks` returned, of this object or, when coefficients are copied from
-    // one to the other, of the object that is still open.
+    // libjpeg passes what `request_virtual_blocks` returned, of this object or, when coefficients are
+    // copied from one to the other, of the object that is still open.
     let control: *mut VirtualBlocks = control.cast();
     let (start, count) = (start as usize, count as usize);
     // SAFETY: see above: a valid pointer; no reference to it is alive.
@@ -348,8 +285,8 @@ unsafe extern "C-unwind" fn access_virtual_blocks(
 ///
 /// # Safety
 ///
-/// `control` is valid and no reference to it is alive: the decompressor writes to it. So does nothing else use the
-/// decompressor. Its errors unwind from here, through whoever asked for the rows.
+/// `control` is valid and no reference to it is alive: the decompressor writes to it. So does nothing
+/// else use the decompressor. Its errors unwind from here, through whoever asked for the rows.
 unsafe fn draw(control: *mut VirtualBlocks, end: usize) {
     // SAFETY: as promised by the caller; the decompressor outlives its coefficients.
     unsafe {
@@ -378,40 +315,3 @@ unsafe extern "C-unwind" fn free_pool(cinfo: &mut jpeg_common_struct, pool: c_in
 }
 
 const _: () = assert!(align_of::<VirtualBlocks>() <= ALIGN && align_of::<Block>() <= ALIGN);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_emptied_arena_gives_the_same_memory_again() {
-        let mut arena = Arena::default();
-        let sizes = [1, 64, 65, 100_000, 3, 5_000_000, 0];
-        let fill = |arena: &mut Arena| -> Vec<NonNull<u8>> {
-            sizes.iter().map(|&size| arena.take(size).expect("memory")).collect()
-        };
-        fill(&mut arena);
-        arena.empty();
-        let second = fill(&mut arena);
-        assert_eq!(arena.chunks.len(), 1);
-        arena.empty();
-        assert_eq!(fill(&mut arena), second);
-        for (one, other) in second.iter().zip(&second[1..]) {
-            assert!(one.addr().get() % ALIGN == 0 && one < other);
-        }
-    }
-
-    #[test]
-    fn absurd_sizes_are_refused() {
-        assert_eq!(Arena::default().take(usize::MAX), None);
-        assert_eq!(Arena::default().take(LARGEST + 1), None);
-    }
-
-    #[test]
-    fn nothing_is_left_behind() {
-        let mut arena = Arena::default();
-        assert!(arena.take(10).is_some());
-        arena.release();
-        assert!(arena.chunks.is_empty());
-    }
-}

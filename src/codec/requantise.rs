@@ -1,8 +1,8 @@
 //! JPEG to a smaller JPEG: coefficients are quantised again, samples are never made.
 //!
-//! Takes about two thirds of the time of decoding and encoding, and loses less, as nothing is rounded to samples and
-//! transformed again. The picture keeps its size and sampling. A sequential image streams from the decompressor
-//! through the arithmetic into the compressor, one row of MCUs at a time.
+//! Takes about two thirds of the time of decoding and encoding, and loses less, as nothing is rounded
+//! to samples and transformed again. The picture keeps its size and sampling. A sequential image
+//! streams from the decompressor through the arithmetic into the compressor, one row of MCUs at a time.
 
 use super::blocks;
 use super::compressor::{Compressor, Written};
