@@ -65,7 +65,6 @@ struct Job {
 fn parse(folder: &Path, job: &str) -> Job {
     let mut settings = CameraSettings::new(folder.join("video0"));
     settings.links = folder.join("v4l");
-    settings.patience = Duration::from_millis(300);
     let limit = Duration::from_secs(20);
     let mut job_ = Job { settings, frames: 20, limit, hold: Duration::ZERO };
     for word in job.split_whitespace() {

@@ -13,6 +13,7 @@
 #define MOST_FAULTS 32
 #define MOST_IMAGES 64
 #define PATH_LENGTH 512
+#define DEFAULT_NODE "/dev/fakevideo0"
 
 /* One line `mode` of a scenario. */
 struct mode {

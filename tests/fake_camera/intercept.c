@@ -4,15 +4,15 @@
  * poll, and answers for one device node that does not exist. A program that makes its own system calls
  * instead does not see the camera; that is on purpose, for libcamera's layer is preloaded likewise.
  *
- *     cc -shared -fPIC -o fake_camera.so tests/fake_camera/{intercept,device,scenario,frames}.c -ldl -lpthread
+ *     cc -shared -fPIC -o fake_camera.so tests/fake_camera/{intercept,device,ioctls,scenario,frames}.c -ldl -lpthread
  *     mkdir frames; ffmpeg -f lavfi -i testsrc=size=640x480:rate=30 -frames:v 60 frames/%03d.jpg
  *     printf '%s\n' 'mode MJPG 640x480 30' "frames $PWD/frames" 'at 300 unplug 3000' > scenario
  *     FAKE_CAMERA=$PWD/scenario LD_PRELOAD=$PWD/fake_camera.so sealcam stream ... --source /dev/fakevideo0
  *
  * FAKE_CAMERA names the scenario; without it the library does nothing. A scenario is a text of lines:
  *
- *     node PATH              the node; default /dev/fakevideo0. If its folder can be written to, an empty file
- *                            of that name stands for it, so that programs which look for it find it.
+ *     node PATH              the node; default /dev/fakevideo0, for which there is no file. Any other is made as
+ *                            an empty file, so that programs which look for it find it.
  *     link PATH              a symbolic link to the node, made and removed with it, as udev does by-id
  *     driver, card, bus NAME as VIDIOC_QUERYCAP gives them; \xNN is a byte. Driver `libcamera` keeps the
  *                            contract of libcamera's preloaded layer and notes every breach of it.

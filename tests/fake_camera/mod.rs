@@ -201,11 +201,19 @@ pub(crate) fn library() -> &'static Path {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let made = folder.join("fake_camera.so");
         let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-        let parts: Vec<PathBuf> =
-            ["intercept.c", "device.c", "scenario.c", "frames.c", "fake_camera.h", "frames.h"]
-                .iter()
-                .map(|name| sources.join(name))
-                .collect();
+        let parts: Vec<PathBuf> = [
+            "intercept.c",
+            "device.c",
+            "ioctls.c",
+            "scenario.c",
+            "frames.c",
+            "fake_camera.h",
+            "device.h",
+            "frames.h",
+        ]
+        .iter()
+        .map(|name| sources.join(name))
+        .collect();
         if age(&made).is_some_and(|made| parts.iter().all(|part| age(part).is_some_and(|age| age < made))) {
             return made;
         }

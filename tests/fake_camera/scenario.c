@@ -103,7 +103,7 @@ static bool line(struct scenario *s, const char *key, const char *value) {
 
 bool scenario_load(struct scenario *scenario, const char *path) {
     memset(scenario, 0, sizeof *scenario);
-    snprintf(scenario->node, sizeof scenario->node, "/dev/fakevideo0");
+    snprintf(scenario->node, sizeof scenario->node, "%s", DEFAULT_NODE);
     name(scenario->driver, sizeof scenario->driver, "uvcvideo");
     name(scenario->card, sizeof scenario->card, "Fake Camera");
     name(scenario->bus, sizeof scenario->bus, "usb-fake-1");

@@ -32,6 +32,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 const ERRORS_IN_A_ROW: u32 = 5;
 /// How long a node may be closed to us at the start: udev opens it a moment after it has appeared.
 const DENIED_AT_MOST: Duration = Duration::from_secs(2);
+/// Silence that is not taken for patience, whatever frame interval a driver claims.
+const LONGEST_QUIET: Duration = Duration::from_secs(60);
 
 /// A V4L2 camera as a source of frames.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Camera {
     session: Option<Session>,
     /// The camera that was open last.
     known: Option<Known>,
+    /// The camera has been opened, and its stable name not looked up since.
+    unnamed: bool,
     restarts: Restarts,
     drops: Drops,
     notice: Notice,
@@ -80,6 +84,7 @@ impl Camera {
             settings,
             session: None,
             known: None,
+            unnamed: false,
             restarts: Restarts::default(),
             drops: Drops::default(),
             notice,
@@ -134,12 +139,9 @@ impl Camera {
             self.drops.reopened += 1;
             known.identity = session.identity().clone();
         } else {
-            let link = stable_link(&self.settings.path, &self.settings.links);
-            if let Some(link) = &link {
-                log::info!("{}: will be found again as {}", self.path(), link.display());
-            }
-            self.known = Some(Known { identity: session.identity().clone(), link });
+            self.known = Some(Known { identity: session.identity().clone(), link: None });
         }
+        self.unnamed = true;
         let layout = session.layout();
         let frame = match layout.encoding {
             Encoding::Jpeg => layout.capacity.min(self.settings.max_frame),
@@ -155,6 +157,18 @@ impl Camera {
             self.notice_at = now + quiet;
         }
         self.session = Some(session);
+    }
+
+    /// Looks up the stable name, once a frame has come: udev makes the link a moment after the node.
+    fn learn_name(&mut self) {
+        self.unnamed = false;
+        let found = stable_link(&self.settings.path, &self.settings.links);
+        if let (Some(link), Some(known)) = (found, &mut self.known)
+            && known.link.as_ref() != Some(&link)
+        {
+            log::info!("{}: will be found again as {}", self.settings.path.display(), link.display());
+            known.link = Some(link);
+        }
     }
 
     fn not_opened(&mut self, reason: Reason, now: Instant) {
@@ -276,6 +290,9 @@ impl Camera {
                 self.describe()
             );
         }
+        if self.unnamed {
+            self.learn_name();
+        }
         self.errors = 0;
         self.restarted = false;
         self.delay = self.settings.reopen.first;
@@ -372,5 +389,5 @@ impl Source for Camera {
 /// How long a stream may be without a good frame.
 fn quiet(settings: &CameraSettings, session: &Session) -> Duration {
     let interval = session.layout().interval.map_or(0, super::formats::Interval::micros);
-    settings.patience.max(Duration::from_micros(interval.saturating_mul(5)))
+    settings.patience.max(Duration::from_micros(interval.saturating_mul(5)).min(LONGEST_QUIET))
 }
