@@ -16,6 +16,7 @@
 //! queue. When a device is too slow, whole frames are left out and counted; the network thread
 //! goes on receiving.
 
+pub mod decode;
 pub mod figures;
 pub mod frame;
 pub mod live;

@@ -232,18 +232,12 @@ pub(super) fn write_all(to: &mut impl Write, parts: &[&[u8]]) -> io::Result<u64>
 }
 
 /// Where a player can jump to: the beginnings of clusters.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Cues {
     /// Time in ticks and position in the segment.
     points: Vec<(u64, u64)>,
     /// Ticks from one point to the next, at least.
     spacing: u64,
-}
-
-impl Default for Cues {
-    fn default() -> Self {
-        Self { points: Vec::new(), spacing: 0 }
-    }
 }
 
 impl Cues {
