@@ -22,6 +22,7 @@ pub mod frame;
 pub mod live;
 mod matroska;
 pub mod output;
+mod parts;
 pub mod queue;
 pub mod recorder;
 pub mod report;

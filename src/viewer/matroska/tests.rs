@@ -246,26 +246,3 @@ fn a_recording_of_weeks_thins_its_cues_out() {
         cues.points.windows(2).map(|pair| (pair[1].0 - pair[0].0) / CLUSTER_TICKS).collect();
     assert!(steps.iter().all(|&step| (16..=32).contains(&step)), "{:?}", steps.iter().max());
 }
-
-/// A pipe takes a few bytes at a time and is interrupted now and then.
-#[test]
-fn all_parts_are_written_through_a_narrow_pipe() {
-    struct Narrow(Vec<u8>, usize);
-    impl Write for Narrow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.1 += 1;
-            if self.1.is_multiple_of(3) {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-            let len = bytes.len().min(3);
-            self.0.extend_from_slice(&bytes[..len]);
-            Ok(len)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut pipe = Narrow(Vec::new(), 0);
-    let written = write_all(&mut pipe, &[b"", b"one two", b"", b" three"]).unwrap();
-    assert_eq!((written, pipe.0.as_slice()), (13, &b"one two three"[..]));
-}
