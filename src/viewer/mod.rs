@@ -8,8 +8,10 @@
 //! | [`output`] | frames to standard output, lines of statistics to a file |
 //! | [`snapshot`] | one frame into one file |
 //! | [`window`] | the newest frame on the screen |
-//! | [`decode`] | JPEG to the pixels that the window shows |
-//! | [`figures`] | counts and rates; [`report`] puts them into words, [`live`] onto a terminal |
+//! | [`figures`] | counts and rates; [`report`] puts them into words |
+//! | [`args`], [`config`] | the command line; settings, checked |
+//! | [`network`], [`watch`] | the loop from the socket to the outlets, beside the window |
+//! | [`outlets`], [`decode`], [`memory`], [`condition`] | what that loop is made of |
 //!
 //! An outlet takes plain values: frames, counts, words. It knows neither the protocol nor the
 //! command line. Each slow device (disk, pipe, decoder) has a thread of its own behind a bounded
@@ -19,6 +21,7 @@
 pub mod args;
 pub mod condition;
 pub mod config;
+pub mod decode;
 pub mod figures;
 pub mod frame;
 mod matroska;
@@ -26,10 +29,11 @@ pub mod memory;
 pub mod network;
 pub mod outlets;
 pub mod output;
+mod parts;
 pub mod queue;
 pub mod recorder;
 pub mod report;
 pub mod snapshot;
-pub mod window;
 pub mod watch;
+pub mod window;
 mod worker;

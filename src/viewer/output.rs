@@ -1,7 +1,7 @@
 //! Outlets that write to a pipe or a file in order: frames to standard output, lines of statistics.
 
 use super::frame::Frame;
-use super::matroska::write_all;
+use super::parts::write_all;
 use super::queue::{Limit, Queue};
 use super::worker::Worker;
 use crate::time::Duration;

@@ -4,7 +4,7 @@
 //! then renamed. Images without Huffman tables get the standard ones.
 
 use super::frame::Frame;
-use super::matroska::write_all;
+use super::parts::write_all;
 use super::queue::{Limit, Queue};
 use super::worker::Worker;
 use crate::time::Duration;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread;
 
 use super::config::WatchConfig;
+use super::decode::WindowDecoder;
 use super::network::{Network, Requests};
-use super::window::{self, Decode, Event, Rgb, WindowHandle};
-use crate::codec::{Decoder, RgbPicture};
+use super::window::{self, Event, WindowHandle};
 use crate::exit::RunError;
 use crate::live::LiveText;
 
@@ -31,7 +31,7 @@ pub fn watch(config: &WatchConfig, live: LiveText<Stderr>) -> Result<(), RunErro
     let thread = thread.map_err(RunError::failed)?;
     let shown = {
         let requests = Arc::clone(&requests);
-        window::run(&config.receive.at.to_string(), &handle, Pictures::new(), move |event| match event {
+        window::run(&config.receive.at.to_string(), &handle, WindowDecoder::new(), move |event| match event {
             Event::Snapshot => requests.snapshot(),
             Event::Closed => requests.quit(),
         })
@@ -39,27 +39,4 @@ pub fn watch(config: &WatchConfig, live: LiveText<Stderr>) -> Result<(), RunErro
     requests.quit();
     let ended = thread.join().unwrap_or_else(|_| Err(RunError::Failed("the network thread panicked".into())));
     shown.map_err(RunError::failed).and(ended)
-}
-
-/// Decodes for the window.
-struct Pictures {
-    decoder: Decoder,
-    picture: RgbPicture,
-}
-
-impl Pictures {
-    fn new() -> Self {
-        Self { decoder: Decoder::new(), picture: RgbPicture::default() }
-    }
-}
-
-impl Decode for Pictures {
-    fn decode(&mut self, jpeg: &[u8]) -> Result<Rgb<'_>, String> {
-        self.decoder.decode_rgb(jpeg, &mut self.picture).map_err(|why| why.to_string())?;
-        Ok(Rgb {
-            width: self.picture.width as usize,
-            height: self.picture.height as usize,
-            pixels: &self.picture.pixels,
-        })
-    }
 }

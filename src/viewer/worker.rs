@@ -152,7 +152,7 @@ mod tests {
             thread::yield_now();
         }
         early.offer(1, 1);
-        assert_eq!(early.if_ended(|outcome| outcome.copied()), Some(Some("disk full")));
+        assert_eq!(early.if_ended(|outcome| outcome.map(|text| text.len())), Some(Some(9)));
         assert_eq!(early.finish(LONG), Some("disk full"));
 
         let panicking = Worker::start("panicking", LIMIT, |queue: &Queue<u32>| -> u32 {

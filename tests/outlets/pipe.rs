@@ -70,7 +70,7 @@ fn a_reader_that_never_reads_cannot_hold_up_the_end() {
     let (reader, writer) = io::pipe().unwrap();
     let pipe = FramePipe::start("pipe", writer).unwrap();
     let mut stream = Stream::new();
-    let image = crate::pictures::jpeg(400, 400, |x, y| [(x * 37 ^ y * 91) as u8, (x * y) as u8, 0]);
+    let image = crate::pictures::jpeg(400, 400, |x, y| [((x * 37) ^ (y * 91)) as u8, (x * y) as u8, 0]);
     assert!(image.len() > 1 << 16, "more than a pipe holds");
     pipe.offer(&stream.frame(&image, 0));
     assert_eq!(pipe.finish(), OutputEnd::ReaderStuck);

@@ -19,9 +19,9 @@ fn ticks(n: u64) -> u64 {
 }
 
 fn record(path: &Path, frames: &[Frame]) {
-    let recorder = Recorder::start(path).unwrap();
+    let recorder = Recorder::start(path).expect("a new file");
     offer_all(&recorder, frames);
-    let progress = recorder.finish().unwrap();
+    let progress = recorder.finish().expect("a whole recording");
     assert_eq!((progress.frames, progress.dropped), (frames.len() as u64, 0));
 }
 
@@ -210,7 +210,8 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_ends_the_recording_and_leaves_it_playable() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let image = jpeg(160, 120, |x, y| [(x * 37 ^ y * 91) as u8, (x * y * 3) as u8, (x * 11 + y * 57) as u8]);
+    let image =
+        jpeg(160, 120, |x, y| [((x * 37) ^ (y * 91)) as u8, (x * y * 3) as u8, (x * 11 + y * 57) as u8]);
     let mut stream = Stream::new();
     let frames: Vec<Frame> = (0..60).map(|n| stream.frame(&image, n * 40_000)).collect();
     assert!(image.len() * frames.len() > 300_000);

@@ -24,6 +24,7 @@ pub(crate) fn grey(width: usize, height: usize, shade: u8) -> Vec<u8> {
 }
 
 /// `jpeg` as many USB cameras send it: without its Huffman tables.
+#[allow(dead_code, reason = "not every test program needs such an image")]
 pub(crate) fn without_tables(jpeg: &[u8]) -> Vec<u8> {
     let mut bare = jpeg[..2].to_vec();
     let mut at = 2;

@@ -20,9 +20,10 @@
 mod ebml;
 mod elements;
 
+use super::parts::write_all;
 use crate::time::Duration;
 use elements as id;
-use std::io::{self, IoSlice, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// Where a recording is written to.
 pub(super) trait Store: Write + Seek {
@@ -207,43 +208,13 @@ impl<S: Store> Writer<S> {
     }
 }
 
-/// Writes all `parts` with as few system calls as possible; returns the number of bytes.
-pub(super) fn write_all(to: &mut impl Write, parts: &[&[u8]]) -> io::Result<u64> {
-    let mut slices = [IoSlice::new(&[]); MOST_PARTS];
-    debug_assert!(parts.len() <= MOST_PARTS, "{} parts", parts.len());
-    for (slice, part) in slices.iter_mut().zip(parts) {
-        *slice = IoSlice::new(part);
-    }
-    let mut rest = &mut slices[..parts.len()];
-    let total: usize = parts.iter().map(|part| part.len()).sum();
-    let mut left = total;
-    while left > 0 {
-        match to.write_vectored(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                left -= written;
-                IoSlice::advance_slices(&mut rest, written);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(total as u64)
-}
-
 /// Where a player can jump to: the beginnings of clusters.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Cues {
     /// Time in ticks and position in the segment.
     points: Vec<(u64, u64)>,
     /// Ticks from one point to the next, at least.
     spacing: u64,
-}
-
-impl Default for Cues {
-    fn default() -> Self {
-        Self { points: Vec::new(), spacing: 0 }
-    }
 }
 
 impl Cues {
@@ -285,8 +256,6 @@ const CLUSTER_BYTES: u64 = 5_000_000;
 const SEEK_HEAD_ROOM: usize = 100;
 /// About a day of clusters: 1.4 MB of memory.
 const MOST_CUES: usize = 90_000;
-/// The head of a block and the three parts of an image.
-const MOST_PARTS: usize = 4;
 
 #[cfg(test)]
 mod tests;

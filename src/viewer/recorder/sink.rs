@@ -2,6 +2,7 @@
 
 use super::super::frame::{Frame, Stamp};
 use super::super::matroska::{self, Store};
+use super::super::parts::write_all;
 use super::Container;
 use crate::time::{Duration, Instant};
 use std::fs::File;
@@ -39,7 +40,7 @@ impl<S: Store> Sink<S> {
         let parts = frame.with_tables();
         match self {
             Self::Matroska { writer, timeline, .. } => writer.frame(timeline.place(frame.stamp()), &parts),
-            Self::Bare { file, len } => match matroska::write_all(file, &parts) {
+            Self::Bare { file, len } => match write_all(file, &parts) {
                 Ok(written) => {
                     *len += written;
                     Ok(())

@@ -1,6 +1,7 @@
 //! Words over the picture.
 
-use eframe::egui::{self, Align2, Color32, FontId, Pos2, Rect, Vec2};
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{self, Align, Align2, Color32, FontId, Pos2, Rect, Vec2};
 
 /// Why there is no picture or no new one, in the middle of the window.
 pub(super) fn trouble(ui: &egui::Ui, age: Option<u64>, reason: Option<&str>) {
@@ -16,10 +17,12 @@ pub(super) fn trouble(ui: &egui::Ui, age: Option<u64>, reason: Option<&str>) {
     }
     let room = ui.max_rect();
     let font = FontId::proportional((room.height() / 24.0).clamp(14.0, 28.0));
-    let galley = ui.painter().layout(text, font, Color32::WHITE, room.width() * 0.9);
+    let mut words = LayoutJob::simple(text, font, Color32::WHITE, room.width() * 0.9);
+    words.halign = Align::Center;
+    let galley = ui.painter().layout_job(words);
     let place = Rect::from_center_size(room.center(), galley.size());
     plate(ui, place);
-    ui.painter().galley(place.min, galley, Color32::WHITE);
+    ui.painter().galley(place.center_top(), galley, Color32::WHITE);
     if age.is_none() {
         let keys = "q  quit     f  full screen     s  snapshot     i  figures";
         let below = Pos2::new(room.center().x, room.max.y - 12.0);

@@ -195,4 +195,65 @@ mod tests {
         let again: Vec<_> = (0..2).map(|_| address(&images.fill(rgb, 100))).collect();
         assert_eq!(free, again);
     }
+
+    /// Tells an image's only scan byte, and refuses a 9.
+    struct Reader(std::sync::mpsc::Sender<u64>);
+
+    impl Decode for Reader {
+        fn decode(&mut self, jpeg: &[u8]) -> Result<Rgb<'_>, String> {
+            let number = jpeg[jpeg.len() - 3];
+            self.0.send(number.into()).unwrap();
+            if number == 9 {
+                return Err("nine".to_owned());
+            }
+            Ok(Rgb { width: 1, height: 1, pixels: &[1, 2, 3] })
+        }
+    }
+
+    /// The smallest image that is whole: one grey block whose only scan byte is `number`.
+    fn image(number: u8) -> Vec<u8> {
+        let head = [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0];
+        let scan = [0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, number, 0xff, 0xd9];
+        [&head[..], &scan].concat()
+    }
+
+    #[test]
+    fn nothing_is_decoded_while_a_picture_waits() {
+        use crate::time::{Duration, Instant};
+        use crate::viewer::frame::{FramePool, Stamp};
+        let mut pool = FramePool::new();
+        let mut frame = |number: u8| {
+            let stamp =
+                Stamp { stream: [0; 12], number: 0, captured: Duration::ZERO, arrived: Instant::ORIGIN };
+            pool.keep(&image(number), stamp).unwrap()
+        };
+        let (frames, pictures) = (Latest::new(), Pictures::default());
+        let (decoded, seen) = std::sync::mpsc::channel();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| pictures.decode_from(&frames, Reader(decoded), move || ready.send(()).unwrap()));
+            frames.put(frame(1));
+            is_ready.recv().unwrap();
+            for number in 2..6 {
+                frames.put(frame(number));
+            }
+            // The first picture waits for the window; of the others the newest is next.
+            assert!(is_ready.recv_timeout(Duration::from_millis(20)).is_err());
+            assert!(pictures.take().is_some());
+            is_ready.recv().unwrap();
+            assert!(pictures.take().is_some());
+            frames.put(frame(9)); // cannot be decoded: the next one is awaited at once
+            while pictures.undecodable() == 0 {
+                std::thread::yield_now();
+            }
+            assert!(pictures.take().is_none(), "the picture before it stays");
+            frames.put(frame(7));
+            is_ready.recv().unwrap();
+            frames.put(frame(8));
+            pictures.close();
+            frames.close();
+        });
+        assert_eq!(seen.iter().collect::<Vec<_>>(), [1, 5, 9, 7]);
+        assert_eq!((pictures.shown(), pictures.undecodable()), (2, 1));
+    }
 }
