@@ -153,6 +153,14 @@ fn sources(below: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Whether a file beside it declares `file` as its tests, by `#[path]`.
+fn is_test_by_path(file: &str, files: &[(String, String)]) -> bool {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    let declaration = format!("#[cfg(test)]\n#[path = \"{name}\"]\n");
+    let beside = files.iter().filter(|(other, _)| other.rsplit_once('/').unwrap_or(("", "")).0 == folder);
+    beside.into_iter().any(|(_, text)| text.contains(&declaration))
+}
+
 #[test]
 fn imports_point_down_only() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -168,9 +176,10 @@ fn imports_point_down_only() {
         files.iter().flat_map(|(file, text)| Source::read(file, text).test_modules).collect();
     let is_test = |file: &str| {
         let module = source::module_of(file).join("/");
-        tests.iter().any(|test| {
-            module.strip_prefix(test.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('/'))
-        })
+        let declared = tests.iter().any(|test| {
+            module.strip_prefix(test.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        declared || is_test_by_path(file, &files)
     };
     let found: Vec<_> = files
         .iter()
