@@ -178,6 +178,30 @@ fn a_stream_that_stops_is_silent_since_then_and_goes_on_when_it_does() {
 }
 
 #[test]
+fn the_datagram_size_may_change_while_frames_are_on_their_way() {
+    for_seeds(SEEDS, |seed| {
+        let mut world = World::new(seed);
+        world.add_camera(CameraPlan::SMALL, &key(1), 1);
+        world.add_viewer(
+            &key(1),
+            2_000,
+            Conditions { jitter: Duration::from_millis(5), ..Conditions::CLEAN },
+            None,
+        );
+        world.cameras[0].frames_left = 100;
+        for datagram in [1_472, 128, 264, 8_900, 129] {
+            let time = some_time(&mut world, 200, 600);
+            world.run_for(time);
+            world.set_datagram(0, datagram);
+        }
+        world.run_for(Duration::from_secs(3));
+        // At most the one frame that was leaving is given up at each change.
+        assert!(frames_of(&world, 0) >= 95, "{}", frames_of(&world, 0));
+        assert_eq!(world.viewers[0].receiver.counters().unplaced, 0);
+    });
+}
+
+#[test]
 fn jumps_of_the_clock_do_no_harm() {
     for_seeds(SEEDS, |seed| {
         let mut world = world(seed, 5);

@@ -182,6 +182,11 @@ impl World {
         cameras.chain(links).flatten().min()
     }
 
+    /// The path has changed: from the next frame on, the camera cuts to another size.
+    pub(crate) fn set_datagram(&mut self, camera: usize, datagram: usize) {
+        self.cameras[camera].sender.set_datagram(datagram).unwrap();
+    }
+
     fn turn(&mut self, index: usize) {
         let now = self.now;
         let camera = &mut self.cameras[index];
@@ -229,7 +234,8 @@ impl World {
             return;
         }
         let info = viewer.receiver.take_frame(&mut viewer.buffer).expect("a frame was announced");
-        let Condition::Live(stream) = viewer.receiver.condition(now) else { panic!("a frame, but not live") };
+        let stream = info.stream;
+        assert_eq!(viewer.receiver.condition(now), Condition::Live(stream));
         let sent = self.sent.get(&(stream, info.number.0)).expect("only frames that were sent come out");
         let bytes = &viewer.buffer[..info.len];
         assert!(bytes == sent.bytes(), "frame {:?} differs from what was sent", info.number);
