@@ -13,6 +13,7 @@
 //! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing |
 //! | 4 | [`proto`] ends | the sender and the receiver of a stream |
 //! | 5 | `clock`, `codec`, `net`, `keys` | what asks the system: time, libjpeg, sockets, files |
+//! | 5 | `logging`, `signals`, `exit` | a program's life: its log, its signals, its end |
 //! | 5 | `camera` sources, `viewer` outlets | devices; they take plain values, never a configuration |
 //! | 6 | `camera`, `viewer` run loops | where devices and protocol meet; configuration |
 //! | 7 | `bin/` | parse, call, exit code |
@@ -32,9 +33,15 @@ pub mod clock;
 #[cfg(feature = "edge")]
 pub mod codec;
 #[cfg(feature = "edge")]
+pub mod exit;
+#[cfg(feature = "edge")]
 pub mod keys;
 #[cfg(feature = "edge")]
+pub mod logging;
+#[cfg(feature = "edge")]
 pub mod net;
+#[cfg(all(feature = "edge", target_os = "linux"))]
+pub mod signals;
 
 #[cfg(feature = "camera")]
 pub mod camera;

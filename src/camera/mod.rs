@@ -1,4 +1,41 @@
 //! The camera: where frames come from, and the loop that sends them.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`source`] | the contract of every source of frames |
+//! | [`v4l2`], [`devices`] | cameras; a list of them |
+//! | [`file`], [`avi`], [`folder`], [`frame_index`] | recordings, played in a loop |
+//! | [`pipe`], [`splitter`] | motion JPEG on standard input |
+//! | [`pattern`], [`scene`], [`notice`], [`canvas`], [`lettering`] | pictures drawn here |
+//! | [`pace`], [`rate_limit`] | when a frame is due, which are left out |
+//! | [`area`], [`camera_config`], [`settings_file`] | JSON settings, with line and column of what is wrong |
+//! | [`args`], [`config`] | the command line; settings, checked |
+//! | [`open`], [`pipeline`], [`run`], [`stats`] | from a source to the network |
+//! | [`demo`] | both programs at work on one machine |
 
+pub mod area;
+pub mod args;
+pub mod avi;
+pub mod camera_config;
+pub mod canvas;
+pub mod config;
+pub mod demo;
+pub mod devices;
+pub mod file;
+pub mod folder;
+pub mod frame_index;
+pub mod lettering;
+pub mod notice;
+pub mod open;
+pub mod pace;
+pub mod pattern;
+pub mod pipe;
+pub mod pipeline;
+pub mod rate_limit;
+pub mod run;
+pub mod scene;
+pub mod settings_file;
 pub mod source;
+pub mod splitter;
+pub mod stats;
 pub mod v4l2;

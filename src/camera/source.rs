@@ -3,7 +3,7 @@
 use core::fmt;
 use std::os::fd::BorrowedFd;
 
-use crate::jpeg;
+use crate::jpeg::{self, Defect};
 use crate::picture::Picture;
 use crate::time::Instant;
 
@@ -95,3 +95,17 @@ pub struct Drops {
     /// Times the device was reopened.
     pub reopened: u64,
 }
+
+impl Drops {
+    /// Counts a frame that the walk over it has refused.
+    pub fn count(&mut self, defect: Defect) {
+        *match defect {
+            Defect::Empty => &mut self.empty,
+            Defect::Truncated { .. } => &mut self.truncated,
+            _ => &mut self.malformed,
+        } += 1;
+    }
+}
+
+/// Bytes of the largest frame that is ever taken from a file or a pipe (16 MiB).
+pub const LONGEST_FRAME: usize = 16 * 1024 * 1024;

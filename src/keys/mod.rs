@@ -1,1 +1,20 @@
 //! Key files and what is kept between runs.
+//!
+//! A key file is one line of text that only its owner can read; see [`key_file`]. Beside it each program
+//! keeps a few bytes in its state folder: the camera its start counter, the viewer the newest stream it
+//! has seen, so that recordings can be refused without trusting any clock.
+
+pub mod key_file;
+pub mod seen;
+pub mod start_counter;
+pub mod state;
+
+/// Fills `bytes` with randomness from the operating system.
+///
+/// # Errors
+///
+/// If the system has none to give, which on Linux means that it has only just begun to boot.
+#[allow(clippy::disallowed_methods, reason = "this is the edge that asks the system for randomness")]
+pub fn random(bytes: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(bytes).map_err(|why| std::io::Error::other(format!("no randomness: {why}")))
+}

@@ -1,1 +1,29 @@
 //! The receiver: what becomes of the frames that arrive.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`frame`] | one whole JPEG image, shared between outlets; its buffer is used again |
+//! | [`queue`] | how a frame gets from the network thread to an outlet: never by waiting |
+//! | [`recorder`] | frames into a Matroska or raw MJPEG file |
+//! | [`output`] | frames to standard output, lines of statistics to a file |
+//! | [`snapshot`] | one frame into one file |
+//! | [`window`] | the newest frame on the screen |
+//! | [`decode`] | JPEG to the pixels that the window shows |
+//! | [`figures`] | counts and rates; [`report`] puts them into words, [`live`] onto a terminal |
+//!
+//! An outlet takes plain values: frames, counts, words. It knows neither the protocol nor the
+//! command line. Each slow device (disk, pipe, decoder) has a thread of its own behind a bounded
+//! queue. When a device is too slow, whole frames are left out and counted; the network thread
+//! goes on receiving.
+
+pub mod figures;
+pub mod frame;
+pub mod live;
+mod matroska;
+pub mod output;
+pub mod queue;
+pub mod recorder;
+pub mod report;
+pub mod snapshot;
+pub mod window;
+mod worker;

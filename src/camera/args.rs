@@ -1,0 +1,162 @@
+//! The command line of `sealcam`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::v4l2::FormatChoice;
+
+/// Sends a camera's frames, sealed, over UDP.
+///
+/// Every datagram is encrypted and authenticated (ChaCha20-Poly1305). A camera's JPEG frames are passed
+/// through untouched wherever that is possible.
+#[derive(Debug, Parser)]
+#[command(name = "sealcam", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Getting going:
+  sealcam demo                                    see it work: no camera, no key, no network needed
+  sealcam devices                                 what cameras there are
+  sealcam keygen --out secret.key                 make a key; copy it to the viewer's machine
+  sealcam stream 192.168.1.20:5000 --key secret.key
+  sealview watch 0.0.0.0:5000 --key secret.key    on the machine 192.168.1.20
+  sealcam stream 239.1.2.3:5000 --key secret.key  to everyone in a multicast group
+
+The log level is set with RUST_LOG (error, warn, info, debug).
+Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send to one address or multicast group under a shared key
+    Stream(Box<StreamArgs>),
+    /// Make a shared key in an owner-only file
+    Keygen(KeygenArgs),
+    /// List the cameras of this machine: formats, sizes, rates, stable paths
+    Devices,
+    /// Show the whole way at work: a test scene goes sealed over loopback into the receiver
+    Demo(DemoArgs),
+}
+
+/// When JPEG frames are touched, for the help of the options that cause it.
+const TOUCHED: &str = "\
+When frames are touched:
+  A JPEG frame of the camera is sent as it came, bit for bit. It is changed only when
+    --quality   is lower than what the camera used: its coefficients are quantised again, which costs
+                less than decoding and encoding and loses nothing else;
+    --area      is given, or --size is not a size that the source delivers: it is decoded, transformed
+                and encoded again.
+  Raw frames (YUYV, UYVY, NV12, YU12, RGB24, GREY) are always encoded, with --quality (80 unless given),
+  baseline, with a restart marker in every row of blocks.";
+
+/// Options of `sealcam stream`.
+#[derive(Debug, Args)]
+#[command(after_help = TOUCHED)]
+pub struct StreamArgs {
+    /// Where to send: a host or a multicast group, IPv4 or [IPv6]
+    #[arg(value_name = "ADDR:PORT")]
+    pub destination: String,
+
+    /// The shared key, made by `sealcam keygen`
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+
+    /// Where frames come from: /dev/videoN, pattern[:WxH@FPS], file:PATH (.mjpeg, .avi or a folder of .jpg;
+    /// loops), or - (MJPEG on standard input)
+    #[arg(long, value_name = "SRC", default_value = "/dev/video0")]
+    pub source: String,
+
+    /// JPEG quality, 1..=100; see below for when frames are touched
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+
+    /// Frames per second: asked of the camera, and the most that is sent
+    #[arg(long, value_name = "N", value_parser = super::config::fps)]
+    pub fps: Option<f64>,
+
+    /// Picture size: asked of the source, else scaled to
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<super::config::Size>,
+
+    /// What to take from the camera: auto, mjpeg, yuyv, uyvy, nv12, yu12, rgb24 or grey
+    #[arg(long, value_name = "FORMAT", default_value_t = FormatChoice::Auto)]
+    pub format: FormatChoice,
+
+    /// Bytes of UDP payload in a full datagram, 128 up to what the route carries; 1200 unless the path is
+    /// known to carry 1472 (IPv6: 1452)
+    #[arg(long, value_name = "BYTES")]
+    pub packet_size: Option<usize>,
+
+    /// How much of the frame interval a frame is spread over; 0 sends it at once
+    #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub pace: u8,
+
+    /// Send from this interface, by name or address
+    #[arg(long, value_name = "ADDR|NAME")]
+    pub interface: Option<crate::net::Interface>,
+
+    /// Let receivers on this machine hear what goes to a multicast group
+    #[arg(long)]
+    pub loopback: bool,
+
+    /// How many routers a datagram may pass; 1 for a group unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=255))]
+    pub ttl: Option<u8>,
+
+    /// Differentiated services code point; 34 is interactive video
+    #[arg(long, value_name = "0-63", default_value_t = crate::net::DEFAULT_DSCP, value_parser = clap::value_parser!(u8).range(0..=63))]
+    pub dscp: u8,
+
+    /// JSON with four picked corners to rectify: {"selected_rect":[[x,y] x4],"visible_rect":[[x,y] x4]}
+    #[arg(long, value_name = "FILE")]
+    pub area: Option<PathBuf>,
+
+    /// JSON with what to ask of the camera: {"width":640,"height":360,"fps":60}; --size and --fps win
+    #[arg(long, value_name = "FILE")]
+    pub camera_config: Option<PathBuf>,
+
+    /// Stop after this many frames
+    #[arg(long, value_name = "N")]
+    pub frames: Option<std::num::NonZeroU64>,
+
+    /// Write a line of JSON figures every second, and a last one at the end; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub stats_json: Option<PathBuf>,
+
+    /// Keep the start counter here [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// Options of `sealcam keygen`.
+#[derive(Debug, Args)]
+pub struct KeygenArgs {
+    /// The file to write; it must not exist yet
+    #[arg(long, value_name = "FILE", default_value = "secret.key")]
+    pub out: PathBuf,
+}
+
+/// Options of `sealcam demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where frames come from, as for `stream` [default: the first camera, else the test scene]
+    #[arg(long, value_name = "SRC")]
+    pub source: Option<String>,
+
+    /// Show no window even where there is a display
+    #[arg(long)]
+    pub no_window: bool,
+
+    /// Without a window: stop after this time
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+
+    /// Without a window: where to leave a picture to look at
+    #[arg(long, value_name = "FILE", default_value = "sealcam-demo.jpg")]
+    pub snapshot: PathBuf,
+}

@@ -1,0 +1,50 @@
+//! Opens the source that the settings name.
+
+use super::canvas::Layout;
+use super::config::{PictureSettings, SourceSpec};
+use super::file::FileSource;
+use super::pattern::{PatternSource, PatternSpec};
+use super::pipe::PipeSource;
+use super::source::Source;
+use super::v4l2::{Camera, CameraSettings};
+use crate::exit::RunError;
+use crate::time::Instant;
+
+/// Opens the source. JPEG frames of a camera above `max_frame` bytes are dropped and counted.
+///
+/// # Errors
+///
+/// [`RunError`] with a sentence that names the mend; a camera that is merely not there yet is no error.
+pub fn source(
+    settings: &PictureSettings,
+    max_frame: usize,
+    now: Instant,
+) -> Result<Box<dyn Source>, RunError> {
+    Ok(match &settings.source {
+        SourceSpec::Device(path) => {
+            let camera = CameraSettings {
+                size: settings.size.map(|size| (size.width, size.height)),
+                // Asked for whole frames per second; the limit takes care of the rest.
+                fps: settings.fps.map(|fps| fps.ceil() as u32),
+                format: settings.format,
+                max_frame,
+                ..CameraSettings::new(path)
+            };
+            Box::new(Camera::open(camera, now).map_err(RunError::failed)?)
+        }
+        SourceSpec::Pattern(spec) => Box::new(PatternSource::new(scene(spec, settings)?, Layout::Yuyv)),
+        SourceSpec::File(path) => {
+            let file = FileSource::open(path, settings.fps);
+            Box::new(file.map_err(|why| RunError::Usage(format!("--source: {why}")))?)
+        }
+        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::failed)?),
+    })
+}
+
+/// The test scene in the size and at the rate that other options ask for.
+fn scene(spec: &PatternSpec, settings: &PictureSettings) -> Result<PatternSpec, RunError> {
+    let (width, height) =
+        settings.size.map_or((spec.width(), spec.height()), |size| (size.width, size.height));
+    let fps = settings.fps.unwrap_or(spec.fps()).max(1.0);
+    PatternSpec::new(width, height, fps).map_err(|why| RunError::Usage(format!("--source: {why}")))
+}

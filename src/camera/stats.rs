@@ -1,0 +1,307 @@
+//! Figures of a running camera: for people on a line, for programs as JSON.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use heapless::{HistoryBuf, String as Line};
+use serde::Serialize;
+
+use super::pipeline::PipelineCounters;
+use super::source::Drops;
+use crate::net::SendCounters;
+use crate::proto::sender::SenderCounters;
+use crate::time::{Duration, Instant};
+
+/// Frames over which percentiles are taken.
+const RECENT: usize = 256;
+
+/// Times of recent frames, for percentiles.
+#[derive(Debug, Default)]
+pub struct Latencies {
+    recent: HistoryBuf<u32, RECENT>,
+}
+
+/// The median and the 99th percentile, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Percentiles {
+    /// Half of the frames took no longer.
+    pub p50: u32,
+    /// 99 of 100 frames took no longer.
+    pub p99: u32,
+}
+
+impl Latencies {
+    /// Adds one frame's time.
+    pub fn add(&mut self, took: Duration) {
+        self.recent.write(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// Over the last 256 frames; zero before the first.
+    #[must_use]
+    pub fn percentiles(&self) -> Percentiles {
+        let mut sorted = [0; RECENT];
+        let sorted = &mut sorted[..self.recent.len()];
+        for (to, from) in sorted.iter_mut().zip(self.recent.oldest_ordered()) {
+            *to = *from;
+        }
+        sorted.sort_unstable();
+        let at = |percent: usize| {
+            let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+            sorted.get(rank).copied().unwrap_or(0)
+        };
+        Percentiles { p50: at(50), p99: at(99) }
+    }
+}
+
+/// Where the time of a frame goes, each stage counted from the capture time.
+#[derive(Debug, Default)]
+pub struct Stages {
+    /// Until the frame was taken from the source.
+    pub taken: Latencies,
+    /// Until it was encoded if need be, and sealed.
+    pub sealed: Latencies,
+    /// Until its last datagram was handed to the network.
+    pub sent: Latencies,
+}
+
+/// All figures at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Time since the stream began.
+    pub running: Duration,
+    /// Frames that the frame rate limit left out.
+    pub limited: u64,
+    /// Notices (NO SIGNAL) among the frames sent.
+    pub notices: u64,
+    /// What the source dropped.
+    pub drops: Drops,
+    /// How frames were made ready.
+    pub pipeline: PipelineCounters,
+    /// Frames and datagrams sealed.
+    pub sender: SenderCounters,
+    /// What the network took.
+    pub network: SendCounters,
+    /// From capture to taken, sealed, sent.
+    pub stages: [Percentiles; 3],
+}
+
+impl Figures {
+    /// What the figures were at the start.
+    #[must_use]
+    pub fn zero(&self) -> Self {
+        Self {
+            running: Duration::ZERO,
+            sender: SenderCounters::default(),
+            network: SendCounters::default(),
+            ..*self
+        }
+    }
+
+    /// One line for people; rates are those since `before`.
+    #[must_use]
+    pub fn line(&self, before: &Self) -> Line<192> {
+        let seconds = (self.running - before.running).as_secs_f64().max(1e-3);
+        let fps = (self.sender.frames - before.sender.frames) as f64 / seconds;
+        let megabits = (self.network.bytes - before.network.bytes) as f64 * 8e-6 / seconds;
+        let dropped = self.dropped();
+        let mut line = Line::new();
+        let sent = self.stages[2];
+        // What does not fit is cut off; nothing depends on it.
+        let _ = write!(
+            line,
+            "{fps:5.1} fps  {megabits:6.2} Mbit/s  frames {}  dropped {dropped}  capture to sent {:.1} ms (p99 {:.1})",
+            self.sender.frames,
+            f64::from(sent.p50) / 1e3,
+            f64::from(sent.p99) / 1e3,
+        );
+        line
+    }
+
+    /// Frames lost for any reason but the rate limit and newer frames.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        let Drops { flagged, empty, truncated, malformed, oversized, .. } = self.drops;
+        flagged + empty + truncated + malformed + oversized + self.pipeline.failed + self.pipeline.oversized
+    }
+
+    fn json(&self, last: bool) -> Json {
+        let [capture_to_taken_us, capture_to_sealed_us, capture_to_sent_us] = self.stages;
+        Json {
+            seconds: self.running.as_secs_f64(),
+            last,
+            frames: self.sender.frames,
+            frame_bytes: self.sender.frame_bytes,
+            passed_through: self.pipeline.passed_through,
+            requantised: self.pipeline.requantised,
+            encoded: self.pipeline.encoded,
+            notices: self.notices,
+            limited: self.limited,
+            failed: self.pipeline.failed,
+            dropped: JsonDrops {
+                superseded: self.drops.superseded,
+                flagged: self.drops.flagged,
+                empty: self.drops.empty,
+                truncated: self.drops.truncated,
+                malformed: self.drops.malformed,
+                oversized: self.drops.oversized + self.pipeline.oversized,
+                timeouts: self.drops.timeouts,
+                io_errors: self.drops.io_errors,
+                reopened: self.drops.reopened,
+            },
+            datagrams: self.network.datagrams,
+            datagram_bytes: self.network.bytes,
+            datagrams_abandoned: self.sender.abandoned,
+            network: JsonNetwork {
+                system_calls: self.network.system_calls,
+                segmented: self.network.segmented,
+                blocked: self.network.blocked,
+                refused: self.network.refused,
+                too_large: self.network.too_large,
+                unreachable: self.network.unreachable,
+                reopened: self.network.reopened,
+            },
+            capture_to_taken_us,
+            capture_to_sealed_us,
+            capture_to_sent_us,
+        }
+    }
+}
+
+/// A line of `--stats-json`. Counts are totals since the start.
+#[derive(Serialize)]
+struct Json {
+    seconds: f64,
+    last: bool,
+    frames: u64,
+    frame_bytes: u64,
+    passed_through: u64,
+    requantised: u64,
+    encoded: u64,
+    notices: u64,
+    limited: u64,
+    failed: u64,
+    dropped: JsonDrops,
+    datagrams: u64,
+    datagram_bytes: u64,
+    datagrams_abandoned: u64,
+    network: JsonNetwork,
+    capture_to_taken_us: Percentiles,
+    capture_to_sealed_us: Percentiles,
+    capture_to_sent_us: Percentiles,
+}
+
+#[derive(Serialize)]
+struct JsonDrops {
+    superseded: u64,
+    flagged: u64,
+    empty: u64,
+    truncated: u64,
+    malformed: u64,
+    oversized: u64,
+    timeouts: u64,
+    io_errors: u64,
+    reopened: u64,
+}
+
+#[derive(Serialize)]
+struct JsonNetwork {
+    system_calls: u64,
+    segmented: u64,
+    blocked: u64,
+    refused: u64,
+    too_large: u64,
+    unreachable: u64,
+    reopened: u64,
+}
+
+/// Where `--stats-json` goes.
+pub struct StatsFile {
+    out: Box<dyn Write>,
+    /// Keeps its memory from line to line.
+    line: Vec<u8>,
+}
+
+impl StatsFile {
+    /// Opens `path`, replacing what is there; `-` is standard output.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let out: Box<dyn Write> =
+            if path.as_os_str() == "-" { Box::new(io::stdout()) } else { Box::new(File::create(path)?) };
+        Ok(Self { out, line: Vec::with_capacity(1024) })
+    }
+
+    /// Writes one line.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written: a full disk, a closed pipe.
+    pub fn write(&mut self, figures: &Figures, last: bool) -> io::Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &figures.json(last))?;
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)?;
+        self.out.flush()
+    }
+}
+
+/// When the next figures are due.
+#[derive(Debug)]
+pub struct Ticker {
+    interval: Duration,
+    due: Instant,
+}
+
+impl Ticker {
+    /// Every `interval` from `now` on.
+    #[must_use]
+    pub fn new(now: Instant, interval: Duration) -> Self {
+        Self { interval, due: now + interval }
+    }
+
+    /// When it is due.
+    #[must_use]
+    pub const fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Whether it is due, once; missed ticks are left out.
+    pub fn tick(&mut self, now: Instant) -> bool {
+        let due = now >= self.due;
+        if due {
+            self.due = now + self.interval;
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_last_frames() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.percentiles(), Percentiles::default());
+        latencies.add(Duration::from_micros(7));
+        assert_eq!(latencies.percentiles(), Percentiles { p50: 7, p99: 7 });
+        for micros in 0..10_000 {
+            latencies.add(Duration::from_micros(micros));
+        }
+        assert_eq!(latencies.percentiles(), Percentiles { p50: 9_744 + 127, p99: 9_744 + 253 });
+    }
+
+    #[test]
+    fn a_late_tick_is_not_made_up_for() {
+        let start = Instant::from_millis(5_000);
+        let mut ticker = Ticker::new(start, Duration::from_secs(1));
+        assert!(!ticker.tick(start + Duration::from_millis(999)));
+        assert!(ticker.tick(start + Duration::from_millis(3_500)));
+        assert!(!ticker.tick(start + Duration::from_millis(3_600)));
+        assert_eq!(ticker.due(), start + Duration::from_millis(4_500));
+    }
+}

@@ -1,0 +1,23 @@
+//! What a device offers, as one line of text.
+
+use core::fmt;
+
+use super::formats::Offer;
+use super::reason::code;
+
+/// Prints `MJPG 640x480 (30 15 fps), 1280x720 (30 fps); YUYV 640x480 (30 fps)`.
+pub(super) struct Offers<'a>(pub(super) &'a [Offer]);
+
+impl fmt::Display for Offers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, offer) in self.0.iter().enumerate() {
+            let between = if number == 0 { "" } else { "; " };
+            write!(f, "{between}{}", code(offer.fourcc))?;
+            for (number, size) in offer.sizes.iter().enumerate() {
+                let between = if number == 0 { " " } else { ", " };
+                write!(f, "{between}{} ({})", size.extent, size.rates)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a receiver listens: an address to bind, and a group to join on an interface.
+
+use super::links::{self, Link};
+use super::{Interface, NetError, ReceiveOptions};
+use nix::errno::Errno;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+
+/// What the options mean with the interfaces as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// What the socket is bound to: for a group, the group itself, so that nothing else sent to the
+    /// port is heard.
+    pub(super) bind: SocketAddr,
+    /// The interface on which a group is joined; 0: the one that the route to the group uses.
+    index: u32,
+}
+
+impl Place {
+    /// Looks the interface up.
+    pub(super) fn resolve(options: &ReceiveOptions) -> Result<Self, NetError> {
+        let link = options.interface.as_ref().map(links::find).transpose()?;
+        let mut bind = super::connect::scoped(options.at, link.as_ref())?;
+        let scope = match bind {
+            SocketAddr::V6(v6) => v6.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        let index = link.as_ref().map_or(scope, |l| l.index);
+        if let (true, Some(link)) = (bind.ip().is_unspecified(), &link) {
+            bind.set_ip(listen_address(link, options)?);
+            bind = super::connect::scoped(bind, Some(link))?;
+        }
+        Ok(Self { bind, index })
+    }
+
+    /// Whether this is a group.
+    pub(super) fn is_group(&self) -> bool {
+        self.bind.ip().is_multicast()
+    }
+
+    /// Opens a socket here and joins the group, if it is one.
+    pub(super) fn open(&self) -> Result<Socket, NetError> {
+        let at = self.bind;
+        let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))
+            .map_err(NetError::system("open a UDP socket", at))?;
+        socket.set_nonblocking(true).map_err(NetError::system("make the socket non-blocking", at))?;
+        if self.is_group() {
+            // Several receivers of one group on one machine, each of which gets every datagram. With a
+            // single address the second one would take the datagrams away from the first.
+            socket.set_reuse_address(true).map_err(NetError::system("share the group's port", at))?;
+        }
+        hear_own_groups_only(&socket, at).map_err(NetError::system("leave out others' groups", at))?;
+        socket.bind(&SockAddr::from(at)).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => NetError::InUse { at },
+            io::ErrorKind::AddrNotAvailable => NetError::NotHere { at, existing: links::existing() },
+            _ if error.raw_os_error() == Some(Errno::ENODEV as i32) => {
+                NetError::Unreachable { to: at, error }
+            }
+            _ => NetError::System { doing: "listen", at, error },
+        })?;
+        if self.is_group() {
+            self.join(&socket)?;
+        }
+        Ok(socket)
+    }
+
+    /// Joins the group.
+    pub(super) fn join(&self, socket: &Socket) -> Result<(), NetError> {
+        let joined = match self.bind.ip() {
+            IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &self.interface_v4()),
+            IpAddr::V6(group) => socket.join_multicast_v6(&group, self.index),
+        };
+        joined.map_err(|error| NetError::Unreachable { to: self.bind, error })
+    }
+
+    /// Leaves the group; without effect if it was not joined or the interface is gone.
+    pub(super) fn leave(&self, socket: &Socket) {
+        let _ = match self.bind.ip() {
+            IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &self.interface_v4()),
+            IpAddr::V6(group) => socket.leave_multicast_v6(&group, self.index),
+        };
+    }
+
+    fn interface_v4(&self) -> InterfaceIndexOrAddress {
+        NonZeroU32::new(self.index).map_or(InterfaceIndexOrAddress::Address(Ipv4Addr::UNSPECIFIED), |index| {
+            InterfaceIndexOrAddress::Index(index.get())
+        })
+    }
+}
+
+/// The address of `link` to listen at: the one named, if one was.
+fn listen_address(link: &Link, options: &ReceiveOptions) -> Result<IpAddr, NetError> {
+    let wildcard = options.at.ip();
+    if let Some(Interface::Address(named)) = options.interface
+        && named.is_ipv4() == wildcard.is_ipv4()
+    {
+        return Ok(named);
+    }
+    link.source_for(wildcard).ok_or_else(|| NetError::NoAddress {
+        interface: link.name.clone(),
+        family: if wildcard.is_ipv4() { "IPv4" } else { "IPv6" },
+    })
+}
+
+/// By default Linux delivers a group's datagrams to every socket bound to their port, whoever joined.
+fn hear_own_groups_only(socket: &Socket, at: SocketAddr) -> io::Result<()> {
+    if at.is_ipv4() {
+        return socket.set_multicast_all_v4(false);
+    }
+    socket.set_only_v6(!at.ip().is_unspecified())?;
+    match socket.set_multicast_all_v6(false) {
+        // Younger than the rest: Linux 4.20.
+        Err(error) if error.raw_os_error() == Some(Errno::ENOPROTOOPT as i32) => Ok(()),
+        result => result,
+    }
+}

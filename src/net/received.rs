@@ -1,0 +1,36 @@
+//! What receivers tell, on every system.
+
+/// Something else to wait for: a descriptor, or a socket where descriptors are not known.
+#[cfg(unix)]
+pub type Other<'a> = std::os::fd::BorrowedFd<'a>;
+/// Something else to wait for: a descriptor, or a socket where descriptors are not known.
+#[cfg(windows)]
+pub type Other<'a> = std::os::windows::io::BorrowedSocket<'a>;
+
+/// What a receiver has taken since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReceiveCounters {
+    /// Datagrams handed over.
+    pub datagrams: u64,
+    /// Their UDP payload \[bytes\].
+    pub bytes: u64,
+    /// Messages taken from the kernel; fewer than the datagrams where it merged them.
+    pub messages: u64,
+    /// Calls that receive.
+    pub system_calls: u64,
+    /// Datagrams lost because the receive buffer was full.
+    pub lost: u64,
+    /// Messages that were longer than any UDP datagram can be; what was cut off is lost.
+    pub cut: u64,
+    /// Errors stepped over: ICMP reports, lost interfaces.
+    pub faults: u64,
+}
+
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ready {
+    /// There are datagrams.
+    pub media: bool,
+    /// The other descriptor is readable, or at its end.
+    pub also: bool,
+}

@@ -1,0 +1,95 @@
+//! The command line of `sealview`.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Receives a sealed camera stream: shows it, records it, pipes it on.
+#[derive(Debug, Parser)]
+#[command(name = "sealview", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Getting going:
+  sealview watch 0.0.0.0:5000 --key secret.key             what a camera sends to this machine
+  sealview watch 239.1.2.3:5000 --key secret.key           what it sends to a multicast group
+  sealview watch 0.0.0.0:5000 --key secret.key --record today.mkv
+  sealview watch 0.0.0.0:5000 --key secret.key --no-window --stdout | ffplay -f mjpeg -
+
+Keys in the window: q closes it, f full screen, s saves a picture, i shows figures.
+The log level is set with RUST_LOG (error, warn, info, debug).
+Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Listen at an address, or join a group, for a stream under a shared key
+    Watch(Box<WatchArgs>),
+}
+
+/// Options of `sealview watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The address and port to listen at, or the multicast group to join
+    #[arg(value_name = "ADDR:PORT")]
+    pub at: String,
+
+    /// The shared key, made by `sealcam keygen`
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+
+    /// Join the group on this interface, or listen only there; by name or address
+    #[arg(long, value_name = "ADDR|NAME")]
+    pub interface: Option<crate::net::Interface>,
+
+    /// Open no window
+    #[arg(long)]
+    pub no_window: bool,
+
+    /// Write the frames to standard output, one JPEG image after the other
+    #[arg(long)]
+    pub stdout: bool,
+
+    /// Record the frames as received: .mkv (Matroska), .mjpeg or .mjpg (images one after the other); an
+    /// existing file is never overwritten
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// Write the first frame into this file, and the newest one at the end
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+
+    /// Stop after this many whole frames
+    #[arg(long, value_name = "N")]
+    pub frames: Option<NonZeroU64>,
+
+    /// Give up, with exit status 1, when no whole frame has come for this time
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<f64>,
+
+    /// Write a line of JSON figures every second, and a last one at the end; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub stats_json: Option<PathBuf>,
+
+    /// Keep here what was seen, to refuse recordings [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Forget what was seen under this key: for a camera that has lost its start counter
+    #[arg(long)]
+    pub forget: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
+    if (0.1..=1e6).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(format!("{seconds} is not within 0.1 to 1000000"))
+    }
+}

@@ -1,0 +1,138 @@
+//! Settings of the viewer, checked: whoever holds one can run.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::args::WatchArgs;
+use super::recorder::Container;
+use crate::exit::RunError;
+use crate::net::ReceiveOptions;
+use crate::time::Duration;
+
+/// Settings of `sealview watch`.
+#[derive(Debug, Clone)]
+pub struct WatchConfig {
+    /// Where to listen.
+    pub receive: ReceiveOptions,
+    /// The key file.
+    pub key: PathBuf,
+    /// Whether a window is wanted.
+    pub window: bool,
+    /// Whether frames go to standard output.
+    pub stdout: bool,
+    /// The recording.
+    pub record: Option<PathBuf>,
+    /// The snapshot.
+    pub snapshot: Option<PathBuf>,
+    /// Stop after this many whole frames.
+    pub frames: Option<u64>,
+    /// Give up after this time without a whole frame.
+    pub timeout: Option<Duration>,
+    /// Where figures go.
+    pub stats_json: Option<PathBuf>,
+    /// Where state is kept.
+    pub state: Option<PathBuf>,
+    /// Forget what was seen under the key.
+    pub forget: bool,
+}
+
+/// A setting that cannot be used: names the option, and the mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<ConfigError> for RunError {
+    fn from(why: ConfigError) -> Self {
+        Self::Usage(why.0)
+    }
+}
+
+impl TryFrom<WatchArgs> for WatchConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: WatchArgs) -> Result<Self, ConfigError> {
+        let at: SocketAddr = args.at.parse().map_err(|_| {
+            ConfigError(format!(
+                "ADDR:PORT: {:?} is no address and port: write 0.0.0.0:5000 or [::]:5000 for all interfaces, \
+                 or a multicast group such as 239.1.2.3:5000",
+                args.at
+            ))
+        })?;
+        if at.port() == 0 {
+            return Err(ConfigError("ADDR:PORT: port 0 would be a different one every time: choose one".into()));
+        }
+        if let Some(path) = &args.record {
+            Container::of(path).map_err(|why| ConfigError(format!("--record: {why}")))?;
+        }
+        let figures_on_stdout = args.stats_json.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        if args.stdout && figures_on_stdout {
+            return Err(ConfigError(
+                "--stdout and --stats-json -: standard output carries one of them; name a file for the figures"
+                    .into(),
+            ));
+        }
+        Ok(Self {
+            receive: ReceiveOptions { interface: args.interface, ..ReceiveOptions::new(at) },
+            key: args.key,
+            window: !args.no_window && !args.stdout,
+            stdout: args.stdout,
+            record: args.record,
+            snapshot: args.snapshot,
+            frames: args.frames.map(Into::into),
+            timeout: args.timeout.map(Duration::from_secs_f64),
+            stats_json: args.stats_json,
+            state: args.state,
+            forget: args.forget,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::viewer::args::{Cli, Command};
+    use clap::{CommandFactory, Parser};
+
+    fn config(line: &str) -> Result<WatchConfig, String> {
+        let words = ["sealview", "watch", "--key", "k"].into_iter().chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).map_err(|why| why.to_string())?;
+        let Command::Watch(args) = cli.command;
+        WatchConfig::try_from(*args).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_settings_name_the_option_and_the_mend() {
+        let cases = [
+            ("5000", "ADDR:PORT"),
+            ("0.0.0.0:0", "port 0"),
+            ("0.0.0.0:5000 --record film.mp4", "--record"),
+            ("0.0.0.0:5000 --stdout --stats-json -", "--stats-json -"),
+            ("0.0.0.0:5000 --timeout 0", "--timeout"),
+            ("0.0.0.0:5000 --frames 0", "--frames"),
+        ];
+        for (line, names) in cases {
+            let why = config(line).expect_err(line);
+            assert!(why.contains(names), "{line}: {why}");
+        }
+    }
+
+    #[test]
+    fn standard_output_takes_the_place_of_the_window() {
+        assert!(config("[::]:5000").unwrap().window);
+        assert!(!config("[::]:5000 --stdout").unwrap().window);
+        assert!(!config("[::]:5000 --no-window").unwrap().window);
+    }
+}
