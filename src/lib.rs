@@ -13,7 +13,7 @@
 //! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing |
 //! | 4 | [`proto`] ends | the sender and the receiver of a stream |
 //! | 5 | `clock`, `codec`, `net`, `keys` | what asks the system: time, libjpeg, sockets, files |
-//! | 5 | `logging`, `signals`, `exit` | a program's life: its log, its signals, its end |
+//! | 5 | `logging`, `live`, `signals`, `exit` | a program's life: its log, its line of figures, its signals, its end |
 //! | 5 | `camera` sources, `viewer` outlets | devices; they take plain values, never a configuration |
 //! | 6 | `camera`, `viewer` run loops | where devices and protocol meet; configuration |
 //! | 7 | `bin/` | parse, call, exit code |
@@ -36,6 +36,8 @@ pub mod codec;
 pub mod exit;
 #[cfg(feature = "edge")]
 pub mod keys;
+#[cfg(feature = "edge")]
+pub mod live;
 #[cfg(feature = "edge")]
 pub mod logging;
 #[cfg(feature = "edge")]

@@ -4,16 +4,16 @@ use std::io::{IsTerminal, Write};
 
 use log::{Level, LevelFilter};
 
-/// Starts logging to standard error, at `RUST_LOG`, else at `info`.
+/// Starts logging to `out`, which is standard error or a writer to it, at `RUST_LOG`, else at `info`.
 ///
 /// Where standard error goes to systemd's journal, lines begin with the priority that
 /// sd-daemon(3) describes; else with nothing but the level, and on a terminal with that only where
 /// something is wrong.
-pub fn start() {
+pub fn start(out: impl Write + Send + 'static) {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let terminal = std::io::stderr().is_terminal();
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(LevelFilter::Info).parse_default_env().target(env_logger::Target::Stderr);
+    builder.filter_level(LevelFilter::Info).parse_default_env().target(env_logger::Target::Pipe(Box::new(out)));
     builder.format(move |out, record| {
         let message = record.args();
         if journal {

@@ -15,7 +15,7 @@ use sealcam::logging;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start();
+    logging::start(io::stderr());
     exit::status(&match cli.command {
         Command::Stream(args) => {
             StreamConfig::try_from(*args).map_err(RunError::from).and_then(|config| run::stream(&config))

@@ -1,3 +1,22 @@
-//! The receiver's program.
+//! Receives a sealed camera stream: shows it, records it, pipes it on.
 
-fn main() {}
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
+
+use clap::Parser;
+use sealcam::exit::{self, RunError};
+use sealcam::live::LiveText;
+use sealcam::logging;
+use sealcam::viewer::args::{Cli, Command};
+use sealcam::viewer::config::WatchConfig;
+use sealcam::viewer::watch::watch;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let live = LiveText::new(stderr(), stderr().is_terminal());
+    logging::start(live.for_log(stderr()));
+    let Command::Watch(args) = cli.command;
+    exit::status(
+        &WatchConfig::try_from(*args).map_err(RunError::from).and_then(|config| watch(&config, live)),
+    )
+}

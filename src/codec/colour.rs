@@ -51,11 +51,25 @@ impl Conversion {
         if !self.turn {
             return;
         }
-        for ((pair, cb), cr) in luma.chunks_mut(2).zip(cb).zip(cr) {
-            let (cb, cr) = (i16::from(*cb) - 128, i16::from(*cr) - 128);
-            let more = (cb * 52 + cr * 100 + 256) >> 9;
-            for value in pair {
-                *value = (i16::from(*value) + more).clamp(0, 255) as u8;
+        // In blocks of a fixed length, whose loops become vector code: first what chroma adds, then the sums.
+        const BLOCK: usize = 32;
+        for ((luma, cb), cr) in luma.chunks_mut(2 * BLOCK).zip(cb.chunks(BLOCK)).zip(cr.chunks(BLOCK)) {
+            let mut more = [0i16; BLOCK];
+            for ((more, cb), cr) in more.iter_mut().zip(cb).zip(cr) {
+                *more = ((i16::from(*cb) - 128) * 52 + (i16::from(*cr) - 128) * 100 + 256) >> 9;
+            }
+            if let Ok(luma) = <&mut [u8; 2 * BLOCK]>::try_from(&mut *luma) {
+                let mut twice = [0i16; 2 * BLOCK];
+                for (pair, more) in twice.as_chunks_mut::<2>().0.iter_mut().zip(&more) {
+                    *pair = [*more; 2];
+                }
+                for (value, more) in luma.iter_mut().zip(&twice) {
+                    *value = (i16::from(*value) + more).clamp(0, 255) as u8;
+                }
+                continue;
+            }
+            for (pair, more) in luma.chunks_mut(2).zip(&more) {
+                pair.iter_mut().for_each(|value| *value = (i16::from(*value) + more).clamp(0, 255) as u8);
             }
         }
     }
@@ -147,9 +161,11 @@ mod tests {
         for y in (0..=255).step_by(15) {
             for cb in (0..=255).step_by(15) {
                 for cr in (0..=255).step_by(15) {
-                    let (mut luma, mut b, mut r) = ([y as u8; 2], [cb as u8], [cr as u8]);
+                    // One whole block and an odd rest of one.
+                    let (mut luma, mut b, mut r) = ([y as u8; 67], [cb as u8; 34], [cr as u8; 34]);
                     BT709.turn_luma(&mut luma, &b, &r);
                     BT709.turn_chroma(&mut b, &mut r);
+                    assert!(luma.iter().all(|&value| value == luma[66]));
                     let (y, cb, cr) = (f64::from(y), f64::from(cb) - 128.0, f64::from(cr) - 128.0);
                     let red = y + 1.5748 * cr;
                     let green = y - 0.187_324 * cb - 0.468_124 * cr;

@@ -164,8 +164,8 @@ impl Compressor {
 
     /// Writes the coefficients of an open image with quantisation tables of their own.
     ///
-    /// `tables` are those of the four slots, natural order; the coefficients must be quantised by them, and
-    /// they were read.
+    /// `tables` are those of the four slots, natural order; the coefficients must be quantised by them
+    /// when they are read, which they are here.
     pub(super) fn copy_coefficients(
         &mut self,
         source: &mut Session<'_>,
@@ -179,7 +179,7 @@ impl Compressor {
         let cinfo = self.cinfo();
         let outcome = guard(|| {
             use_fastest_profile(cinfo);
-            // SAFETY: both objects are created; this one is idle, the other one has read its image.
+            // SAFETY: both objects are created; this one is idle, the other one has read its header.
             unsafe { jpeg_copy_critical_parameters(source.cinfo(), cinfo) };
             cinfo.restart_in_rows = 1;
             for (slot, table) in cinfo.quant_tbl_ptrs.iter().zip(tables) {
@@ -192,6 +192,7 @@ impl Compressor {
             unsafe { jpeg_write_coefficients(cinfo, arrays) };
         });
         outcome.inspect_err(|_| self.forget())?;
+        // Reads the coefficients, drawing them from the source.
         self.finish()
     }
 
@@ -233,12 +234,13 @@ impl Drop for Compressor {
 
 fn use_fastest_profile(cinfo: &mut jpeg_compress_struct) {
     let fastest = JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST as i32;
-    // SAFETY: a created compressor. Stock libjpeg-turbo behaviour: mozjpeg's own profile takes 27 times as long,
-    // for pictures of a camera no better at equal size.
+    // SAFETY: a created compressor. Stock libjpeg-turbo behaviour: mozjpeg's own profile takes 27 times
+    // as long, for pictures of a camera no better at equal size.
     unsafe { jpeg_c_set_int_param(cinfo, J_INT_PARAM::JINT_COMPRESS_PROFILE, fastest) };
 }
 
-/// Sets all parameters; the order matters: the profile decides what the defaults are, and they reset the rest.
+/// Sets all parameters; the order matters: the profile decides what the defaults are, and they reset
+/// the rest.
 fn configure(cinfo: &mut jpeg_compress_struct, settings: &Settings) {
     use_fastest_profile(cinfo);
     cinfo.image_width = settings.width;

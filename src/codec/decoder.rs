@@ -44,8 +44,8 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`CodecError::Broken`] if there is no picture in it at all, [`CodecError::Size`] if it claims to be too
-    /// large. `into` is of no use then.
+    /// [`CodecError::Broken`] if there is no picture in it at all, [`CodecError::Size`] if it claims to
+    /// be too large. `into` is of no use then.
     pub fn decode_rgb(&mut self, jpeg: &[u8], into: &mut RgbPicture) -> Result<(), CodecError> {
         let before = warnings_on_this_thread();
         guard(|| read_rgb(jpeg, into))??;

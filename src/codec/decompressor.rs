@@ -10,18 +10,17 @@ use core::ptr::{self, NonNull};
 use mozjpeg_sys::{
     DCTSIZE, J_COLOR_SPACE, J_DCT_METHOD, JERR_BAD_PROGRESSION, boolean, jpeg_abort_decompress,
     jpeg_common_struct, jpeg_component_info, jpeg_create_decompress, jpeg_decompress_struct,
-    jpeg_destroy_decompress, jpeg_error_mgr, jpeg_progress_mgr, jpeg_read_coefficients, jpeg_read_header,
-    jpeg_read_raw_data, jpeg_resync_to_restart, jpeg_source_mgr, jpeg_start_decompress, jvirt_barray_control,
+    jpeg_destroy_decompress, jpeg_error_mgr, jpeg_has_multiple_scans, jpeg_progress_mgr,
+    jpeg_read_coefficients, jpeg_read_header, jpeg_read_raw_data, jpeg_resync_to_restart, jpeg_source_mgr,
+    jpeg_start_decompress, jvirt_barray_control,
 };
 
 use super::libjpeg::{error_manager, guard, raise};
-use super::memory::{Memory, VirtualBlocks};
+use super::memory::{COMPONENTS, Memory, VirtualBlocks};
 use super::planes::Plane;
 use super::{CodecError, check_size};
 use crate::jpeg::STANDARD_HUFFMAN_TABLES;
 
-/// Most components of an image that is decoded here.
-const MAX_COMPONENTS: usize = 4;
 /// Most rows of one component in one row of MCUs: libjpeg's largest sampling factor is 4.
 const STRIP_ROWS: usize = 4 * DCTSIZE;
 /// A progressive image of an encoder has about ten scans; thousands of them are an attack on our time.
@@ -93,10 +92,10 @@ impl Decompressor {
         // SAFETY: created in `new`, idle since the abort above, with a source.
         guard(|| unsafe { jpeg_read_header(cinfo, 1) })?;
         check_size(cinfo.image_width, cinfo.image_height)?;
-        if !(1..=MAX_COMPONENTS as c_int).contains(&cinfo.num_components) {
+        if !(1..=COMPONENTS as c_int).contains(&cinfo.num_components) {
             return Err(CodecError::Unsupported("more than four components"));
         }
-        let session = Session { decompressor: self, coefficients: ptr::null_mut(), _jpeg: PhantomData };
+        let session = Session { decompressor: self, has_coefficients: false, _jpeg: PhantomData };
         for component in session.components() {
             if session.quantisation(component.quant_tbl_no).is_none_or(|table| table.contains(&0)) {
                 return Err(CodecError::Broken("no quantisation table for a component".into()));
@@ -125,8 +124,7 @@ impl Drop for Decompressor {
 /// One image being read.
 pub(super) struct Session<'a> {
     decompressor: &'a mut Decompressor,
-    /// One array for each component; null until they are read.
-    coefficients: *mut *mut jvirt_barray_control,
+    has_coefficients: bool,
     _jpeg: PhantomData<&'a [u8]>,
 }
 
@@ -156,27 +154,48 @@ impl Session<'_> {
         u64::try_from(warnings).unwrap_or(0)
     }
 
-    /// Reads all coefficients into memory of the session.
+    /// Makes coefficients readable, once each and from top to bottom.
+    ///
+    /// Those of a single scan are read from the image as they are asked for, which keeps them in the cache;
+    /// those of several scans, all at once.
     pub(super) fn read_coefficients(&mut self) -> Result<(), CodecError> {
+        let state = self.decompressor.state.as_ptr();
         let cinfo = self.decompressor.cinfo();
-        // SAFETY: the header was read. The source never suspends, so the result is not null.
-        self.coefficients = guard(|| unsafe { jpeg_read_coefficients(cinfo) })?;
+        // SAFETY: the header was read. The memory is not in use by libjpeg now, and forgets the decompressor
+        // when the image is aborted.
+        guard(|| unsafe {
+            if jpeg_has_multiple_scans(cinfo) != 0 {
+                jpeg_read_coefficients(cinfo);
+            } else {
+                (*state).memory.drawn_from = &raw mut (*state).cinfo;
+                let cinfo = &mut (*state).cinfo;
+                // Ready for coefficients, and for samples that are never asked for.
+                cinfo.buffered_image = 1;
+                cinfo.raw_data_out = 1;
+                jpeg_start_decompress(cinfo);
+            }
+        })?;
+        self.has_coefficients = true;
         Ok(())
     }
 
     /// The list of arrays of coefficients that libjpeg takes; null before they were read.
-    pub(super) const fn coefficient_arrays(&self) -> *mut *mut jvirt_barray_control {
-        self.coefficients
+    pub(super) const fn coefficient_arrays(&mut self) -> *mut *mut jvirt_barray_control {
+        if !self.has_coefficients {
+            return ptr::null_mut();
+        }
+        // SAFETY: valid as long as the decompressor.
+        unsafe { (&raw mut (*self.decompressor.state.as_ptr()).memory.coefficients).cast() }
     }
 
     /// One component's coefficients, if they were read.
     pub(super) fn coefficients(&mut self, component: usize) -> Option<&mut VirtualBlocks> {
-        if self.coefficients.is_null() || component >= self.components().len() {
+        if !self.has_coefficients || component >= self.components().len() {
             return None;
         }
-        // SAFETY: libjpeg made the list with one entry for each component, all through
-        // `request_virt_barray` of `memory`; it lives in the image's memory, and so until the session ends.
-        Some(unsafe { &mut *(*self.coefficients.add(component)).cast() })
+        // SAFETY: libjpeg asked `memory` for one array for each component, no more than the list has
+        // room for; they live in the image's memory, and so until the session ends.
+        unsafe { (*self.coefficient_arrays().add(component)).cast::<VirtualBlocks>().as_mut() }
     }
 
     /// Reads all samples of the first components as they are stored, one plane each.

@@ -8,8 +8,8 @@ use crate::picture::RawPicture;
 
 /// Encodes raw pictures. Make one, use it for all frames.
 ///
-/// Samples go into libjpeg as planes of their own sampling, a strip of 8 or 16 rows at a time, so that they are
-/// still in the cache when they are transformed.
+/// Samples go into libjpeg as planes of their own sampling, a strip of 8 or 16 rows at a time, so that
+/// they are still in the cache when they are transformed.
 pub struct Encoder {
     compressor: Compressor,
     strip: PlanarPicture,
@@ -25,9 +25,10 @@ impl Encoder {
 
     /// Encodes a picture as a baseline JPEG image with libjpeg's `quality`, 1..=100.
     ///
-    /// Sampling stays that of the source: 4:2:2 for YUYV and UYVY, 4:2:0 for NV12 and YU12; GREY becomes an image
-    /// of one component, RGB24 one of 4:2:2. Limited range and BT.709 are converted to what JFIF means. Behind
-    /// each row of MCUs stands a restart marker: 0.1 % more bytes, and an image can be cut into rows.
+    /// Sampling stays that of the source: 4:2:2 for YUYV and UYVY, 4:2:0 for NV12 and YU12; GREY
+    /// becomes an image of one component, RGB24 one of 4:2:2. Limited range and BT.709 are converted to
+    /// what JFIF means. Behind each row of MCUs stands a restart marker: 0.1 % more bytes, and an image
+    /// can be cut into rows.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Errors of libjpeg: raised by unwinding, caught at the edge.
 //!
-//! libjpeg's `error_exit` must not return. It unwinds here, through C frames that are compiled for it, up to
-//! [`guard`], and becomes a [`CodecError`]. `resume_unwind` starts the unwinding, not `panic!`: the panic hook
-//! would print a message for every corrupt frame of a bad camera.
+//! libjpeg's `error_exit` must not return. It unwinds here, through C frames that are compiled for it,
+//! up to [`guard`], and becomes a [`CodecError`]. `resume_unwind` starts the unwinding, not `panic!`:
+//! the panic hook would print a message for every corrupt frame of a bad camera.
 
 #![allow(unsafe_code, reason = "implements the error manager that libjpeg calls")]
 

@@ -1,104 +1,54 @@
 //! libjpeg's working memory, kept from frame to frame.
 //!
 //! libjpeg asks for memory in two lifetimes. What lives as long as the object still comes from its own
-//! manager, once. What lives for one image comes from an [`Arena`] here, which is emptied after each image
-//! and never given back: after the first images of a size, no frame allocates and none faults a page in.
-//! libjpeg's own manager would claim and free megabytes for each (the coefficients of a 1080p image take 8 MB).
+//! manager, once. What lives for one image comes from an [`Arena`] here, which is emptied after each
+//! image and never given back: after the first images of a size, no frame allocates and none faults a
+//! page in. libjpeg's own manager would claim and free megabytes for each (the coefficients of a 1080p
+//! image take 8 MB).
 
 #![allow(unsafe_code, reason = "implements the memory manager that libjpeg calls")]
 
 use core::ffi::{c_int, c_void};
-use core::ptr::NonNull;
-use std::alloc::{self, Layout};
+use core::ptr;
 
 use mozjpeg_sys::{
     JBLOCKARRAY, JBLOCKROW, JDIMENSION, JERR_BAD_POOL_ID, JERR_BAD_VIRTUAL_ACCESS, JERR_OUT_OF_MEMORY,
-    JPOOL_IMAGE, JSAMPARRAY_MUT, JSAMPROW_MUT, boolean, jpeg_common_struct, jvirt_barray_control,
-    jvirt_sarray_control,
+    JPOOL_IMAGE, JSAMPARRAY_MUT, JSAMPROW_MUT, boolean, jpeg_common_struct, jpeg_consume_input,
+    jpeg_decompress_struct, jvirt_barray_control, jvirt_sarray_control,
 };
 
+use super::arena::{ALIGN, Arena};
 use super::blocks::{self, Block, Factors};
 use super::libjpeg::raise;
 
-/// Alignment and granularity: twice the 32 bytes that libjpeg's vector code may read or write past an end.
-const ALIGN: usize = 64;
-/// First chunk of an arena: enough for a sequential encoder.
-const FIRST_CHUNK: usize = 64 * 1024;
-/// No single request of a picture within the size limits of this crate comes near it.
-const LARGEST: usize = 1 << 30;
-
 type Allocate = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, c_int, usize) -> *mut c_void;
 type FreePool = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, c_int);
-
-/// A stack of memory that is emptied as a whole.
-#[derive(Default)]
-struct Arena {
-    chunks: Vec<(NonNull<u8>, Layout)>,
-    /// Bytes taken from the last chunk.
-    used: usize,
-}
-
-impl Arena {
-    fn take(&mut self, size: usize) -> Option<NonNull<u8>> {
-        let size = size.checked_next_multiple_of(ALIGN).filter(|&size| size <= LARGEST)?;
-        let room = self.chunks.last().map_or(0, |(_, layout)| layout.size() - self.used);
-        if size > room {
-            let held: usize = self.chunks.iter().map(|(_, layout)| layout.size()).sum();
-            self.grow(size.max(held).max(FIRST_CHUNK))?;
-        }
-        let (start, _) = *self.chunks.last()?;
-        // SAFETY: `used + size` is within the chunk: either it had the room, or it is new and large enough.
-        let taken = unsafe { start.add(self.used) };
-        self.used += size;
-        Some(taken)
-    }
-
-    fn grow(&mut self, size: usize) -> Option<()> {
-        let layout = Layout::from_size_align(size, ALIGN).ok()?;
-        // Zeroed, which costs nothing for pages fresh from the system: rows of blocks become slices of
-        // integers here, and those must never be uninitialised.
-        // SAFETY: `size` is not 0.
-        let start = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
-        self.chunks.push((start, layout));
-        self.used = 0;
-        Some(())
-    }
-
-    /// Takes everything back. Chunks that had to be added are melted into one that holds as much.
-    fn empty(&mut self) {
-        if self.chunks.len() > 1 {
-            let held = self.chunks.iter().map(|(_, layout)| layout.size()).sum();
-            self.release();
-            // Without memory now, the next `take` asks again and reports it.
-            let _ = self.grow(held);
-        }
-        self.used = 0;
-    }
-
-    fn release(&mut self) {
-        for (start, layout) in self.chunks.drain(..) {
-            // SAFETY: allocated in `grow` with this layout, and drained only once.
-            unsafe { alloc::dealloc(start.as_ptr(), layout) };
-        }
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        self.release();
-    }
-}
 
 /// What libjpeg's memory manager needs to know here; reached through `client_data`.
 pub(super) struct Memory {
     arena: Arena,
     permanent: Option<Allocate>,
     free_permanent: Option<FreePool>,
+    /// Coefficients of the components of the image, in their order.
+    pub(super) coefficients: [*mut jvirt_barray_control; COMPONENTS],
+    requested: usize,
+    /// The decompressor from which coefficients are drawn row by row; null while whole images are kept.
+    pub(super) drawn_from: *mut jpeg_decompress_struct,
 }
+
+/// Most components whose coefficients are kept.
+pub(super) const COMPONENTS: usize = 4;
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self { arena: Arena::default(), permanent: None, free_permanent: None }
+        Self {
+            arena: Arena::default(),
+            permanent: None,
+            free_permanent: None,
+            coefficients: [ptr::null_mut(); COMPONENTS],
+            requested: 0,
+            drawn_from: ptr::null_mut(),
+        }
     }
 
     /// Puts this memory behind a libjpeg object that was just created.
@@ -216,9 +166,15 @@ unsafe extern "C-unwind" fn refuse_virtual_samples(
     raise(cinfo, JERR_BAD_VIRTUAL_ACCESS)
 }
 
-/// All coefficients of one component: what libjpeg calls a virtual array, always wholly in memory.
+/// The coefficients of one component: what libjpeg calls a virtual array.
+///
+/// All of them, or a window of one row of MCUs that moves on with the reader: a picture's coefficients
+/// take four times the room of its samples, more than the caches of a small board, and each is needed
+/// only for a moment.
 pub(super) struct VirtualBlocks {
+    /// One for each row of the window.
     rows: JBLOCKARRAY,
+    window: usize,
     row_count: usize,
     blocks_per_row: usize,
     /// Rows from here on hold nothing yet.
@@ -227,24 +183,24 @@ pub(super) struct VirtualBlocks {
     factors: Option<Factors>,
     /// Rows from here on are not multiplied yet.
     first_unscaled: usize,
+    /// Where further rows come from when the reader asks for them, or null.
+    drawn_from: *mut jpeg_decompress_struct,
 }
 
 impl VirtualBlocks {
-    /// Asks for every block to be multiplied by `factors` when its row is first read.
-    ///
-    /// So the coefficients of a picture pass through the cache once less than if they were multiplied
-    /// all at once.
+    /// Asks for every block to be multiplied by `factors` when its row is first read, while it is in
+    /// the cache.
     pub(super) fn scale_on_reading(&mut self, factors: Factors) {
         self.factors = Some(factors);
     }
 
     /// # Safety
     ///
-    /// `row` is less than `row_count`, and no other reference to its blocks exists.
+    /// No other reference to the blocks of that row exists.
     unsafe fn row(&mut self, row: usize) -> &mut [Block] {
-        // SAFETY: `rows` lists `row_count` rows of `blocks_per_row` blocks each, in memory of the arena,
+        // SAFETY: `rows` lists `window` rows of `blocks_per_row` blocks each, in memory of the arena,
         // which is initialised and lives until the image is finished.
-        unsafe { core::slice::from_raw_parts_mut(*self.rows.add(row), self.blocks_per_row) }
+        unsafe { core::slice::from_raw_parts_mut(*self.rows.add(row % self.window), self.blocks_per_row) }
     }
 }
 
@@ -254,20 +210,29 @@ unsafe extern "C-unwind" fn request_virtual_blocks(
     _pre_zero: boolean,
     blocks_per_row: JDIMENSION,
     rows: JDIMENSION,
-    _most_rows_at_once: JDIMENSION,
+    most_rows_at_once: JDIMENSION,
 ) -> *mut jvirt_barray_control {
     // SAFETY: the arena's memory is aligned to 64 bytes and large enough for what is written there.
     unsafe {
-        let list = allocate_blocks(cinfo, pool, blocks_per_row, rows);
+        let drawn_from = memory_of(cinfo).drawn_from;
+        let window = if drawn_from.is_null() { rows } else { most_rows_at_once.min(rows) };
+        let list = allocate_blocks(cinfo, pool, blocks_per_row, window);
         let control: *mut VirtualBlocks = take(cinfo, 1, size_of::<VirtualBlocks>()).cast();
         control.write(VirtualBlocks {
             rows: list,
+            window: window as usize,
             row_count: rows as usize,
             blocks_per_row: blocks_per_row as usize,
             first_undefined: 0,
             factors: None,
             first_unscaled: 0,
+            drawn_from,
         });
+        let memory = memory_of(cinfo);
+        if let Some(slot) = memory.coefficients.get_mut(memory.requested) {
+            *slot = control.cast();
+            memory.requested += 1;
+        }
         control.cast()
     }
 }
@@ -281,31 +246,60 @@ unsafe extern "C-unwind" fn access_virtual_blocks(
     count: JDIMENSION,
     writable: boolean,
 ) -> JBLOCKARRAY {
-    // SAFETY: libjpeg passes what `request_virtual_blocks` returned, of this object or, when coefficients
-    // are copied from one to the other, of the object that is still open; both are `VirtualBlocks`.
-    let array = unsafe { &mut *control.cast::<VirtualBlocks>() };
-    let start = start as usize;
-    let Some(end) = start.checked_add(count as usize).filter(|&end| end <= array.row_count) else {
-        raise(cinfo, JERR_BAD_VIRTUAL_ACCESS)
-    };
+    // libjpeg passes what `request_virtual_blocks` returned, of this object or, when coefficients are
+    // copied from one to the other, of the object that is still open.
+    let control: *mut VirtualBlocks = control.cast();
+    let (start, count) = (start as usize, count as usize);
+    // SAFETY: see above: a valid pointer; no reference to it is alive.
+    let (whole, window) = unsafe { ((*control).row_count, (*control).window) };
+    // Windows move by whole rows of MCUs, and so does libjpeg.
+    if start + count > whole || start % window + count > window {
+        raise(cinfo, JERR_BAD_VIRTUAL_ACCESS);
+    }
+    if writable == 0 {
+        // SAFETY: as above; the decompressor is not being used otherwise while its coefficients are read.
+        unsafe { draw(control, start + count) };
+    }
+    // SAFETY: as above; from here on nothing calls back.
+    let array = unsafe { &mut *control };
     // Zeroed only now, just before use, and whether asked for or not: a damaged image may leave gaps.
-    for row in array.first_undefined..end {
-        // SAFETY: `row < end <= row_count`; libjpeg holds no row across a call for another.
+    for row in array.first_undefined.max(start)..start + count {
+        // SAFETY: libjpeg holds no row across a call for another.
         blocks::clear(unsafe { array.row(row) });
     }
-    array.first_undefined = array.first_undefined.max(end);
+    array.first_undefined = array.first_undefined.max(start + count);
     if writable == 0
         && let Some(factors) = array.factors
     {
-        for row in array.first_unscaled..end {
+        for row in array.first_unscaled.max(start)..start + count {
             // SAFETY: as above.
             blocks::scale(unsafe { array.row(row) }, &factors);
         }
-        array.first_unscaled = array.first_unscaled.max(end);
+        array.first_unscaled = array.first_unscaled.max(start + count);
     }
-    // SAFETY: `start <= row_count`, the length of the list.
-    unsafe { array.rows.add(start) }
+    // SAFETY: less than `window`, the length of the list.
+    unsafe { array.rows.add(start % window) }
 }
+
+/// Lets the decompressor read on until the rows below `end` are there, if there is one.
+///
+/// # Safety
+///
+/// `control` is valid and no reference to it is alive: the decompressor writes to it. So does nothing
+/// else use the decompressor. Its errors unwind from here, through whoever asked for the rows.
+unsafe fn draw(control: *mut VirtualBlocks, end: usize) {
+    // SAFETY: as promised by the caller; the decompressor outlives its coefficients.
+    unsafe {
+        while !(*control).drawn_from.is_null() && (*control).first_undefined < end {
+            if jpeg_consume_input(&mut *(*control).drawn_from) != JPEG_ROW_COMPLETED {
+                (*control).drawn_from = ptr::null_mut();
+            }
+        }
+    }
+}
+
+/// What `jpeg_consume_input` returns while there are more rows in the scan (`jpeglib.h`).
+const JPEG_ROW_COMPLETED: c_int = 3;
 
 unsafe extern "C-unwind" fn free_pool(cinfo: &mut jpeg_common_struct, pool: c_int) {
     // SAFETY: `install` put this function in place, and noted libjpeg's own one.
@@ -313,6 +307,7 @@ unsafe extern "C-unwind" fn free_pool(cinfo: &mut jpeg_common_struct, pool: c_in
         let memory = memory_of(cinfo);
         if pool == JPOOL_IMAGE as c_int {
             memory.arena.empty();
+            (memory.requested, memory.drawn_from) = (0, ptr::null_mut());
         } else if let Some(free) = memory.free_permanent {
             free(cinfo, pool);
         }
@@ -320,40 +315,3 @@ unsafe extern "C-unwind" fn free_pool(cinfo: &mut jpeg_common_struct, pool: c_in
 }
 
 const _: () = assert!(align_of::<VirtualBlocks>() <= ALIGN && align_of::<Block>() <= ALIGN);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_emptied_arena_gives_the_same_memory_again() {
-        let mut arena = Arena::default();
-        let sizes = [1, 64, 65, 100_000, 3, 5_000_000, 0];
-        let fill = |arena: &mut Arena| -> Vec<NonNull<u8>> {
-            sizes.iter().map(|&size| arena.take(size).expect("memory")).collect()
-        };
-        fill(&mut arena);
-        arena.empty();
-        let second = fill(&mut arena);
-        assert_eq!(arena.chunks.len(), 1);
-        arena.empty();
-        assert_eq!(fill(&mut arena), second);
-        for (one, other) in second.iter().zip(&second[1..]) {
-            assert!(one.addr().get() % ALIGN == 0 && one < other);
-        }
-    }
-
-    #[test]
-    fn absurd_sizes_are_refused() {
-        assert_eq!(Arena::default().take(usize::MAX), None);
-        assert_eq!(Arena::default().take(LARGEST + 1), None);
-    }
-
-    #[test]
-    fn nothing_is_left_behind() {
-        let mut arena = Arena::default();
-        assert!(arena.take(10).is_some());
-        arena.release();
-        assert!(arena.chunks.is_empty());
-    }
-}

@@ -7,7 +7,7 @@
 //! | `decoder` | JPEG to RGB for a window, or to planes for what follows |
 //! | `rectify`, `scale` | planes of one geometry to a raw picture of another |
 //! | `planes`, `unpack`, `colour` | samples in memory: layouts, their conversion, what they mean |
-//! | `libjpeg`, `compressor`, `decompressor`, `memory` | the only files that speak to C |
+//! | `libjpeg`, `compressor`, `decompressor`, `memory`, `arena` | the only files that speak to C |
 //! | `blocks` | arithmetic on coefficients |
 //!
 //! Every object here is made once and used for all frames. Encoding, requantising, rectifying and scaling
@@ -15,6 +15,7 @@
 //! Errors of libjpeg arrive as [`CodecError`]; the object that reported one takes the next picture as
 //! if nothing had happened.
 
+mod arena;
 mod blocks;
 mod colour;
 mod compressor;
@@ -92,7 +93,8 @@ impl fmt::Display for CodecError {
             Self::Broken(why) => write!(f, "broken JPEG image: {why}"),
             Self::Size { width, height } => write!(
                 f,
-                "picture of {width}x{height}: must be at least 1x1, at most {MAX_DIMENSION} either way and {MAX_PIXELS} pixels"
+                "picture of {width}x{height}: must be at least 1x1, \
+                 at most {MAX_DIMENSION} either way and {MAX_PIXELS} pixels"
             ),
             Self::Stride { stride, least } => {
                 write!(f, "raw picture with lines of {stride} bytes: its width needs {least}")

@@ -96,8 +96,8 @@ impl Plane {
 
 /// A picture in planes: Y', Cb, Cr in full range with the matrix of BT.601, which is what JFIF means.
 ///
-/// Made by [`super::Decoder::decode_planar`] and [`Self::load`]; the size of the chroma planes is that of their
-/// source, 0x0 for a grey one. Reuse one object for all frames.
+/// Made by [`super::Decoder::decode_planar`] and [`Self::load`]; the size of the chroma planes is that
+/// of their source, 0x0 for a grey one. Reuse one object for all frames.
 #[derive(Debug, Clone, Default)]
 pub struct PlanarPicture {
     pub(super) planes: [Plane; 3],

@@ -1,8 +1,8 @@
 //! A quadrilateral of the picture, made a rectangle: perspective correction.
 //!
-//! Coordinates are those of edges, not of pixels: the picture spans 0..width and 0..height, and the centre of its
-//! first pixel is at (0.5, 0.5). So "the whole picture" has the corners (0, 0), (width, 0), (width, height),
-//! (0, height), and maps onto a rectangle of that size without any change.
+//! Coordinates are those of edges, not of pixels: the picture spans 0..width and 0..height, and the
+//! centre of its first pixel is at (0.5, 0.5). So "the whole picture" has the corners (0, 0), (width,
+//! 0), (width, height), (0, height), and maps onto a rectangle of that size without any change.
 
 use core::fmt;
 
@@ -22,8 +22,8 @@ pub struct Area {
 impl Area {
     /// Checks what does not depend on the size of the picture.
     ///
-    /// `selected` is the quadrilateral to look at; `visible` the upright rectangle that it becomes, whose extent,
-    /// rounded, is the size of the output. Where the rectangle lies does not matter.
+    /// `selected` is the quadrilateral to look at; `visible` the upright rectangle that it becomes,
+    /// whose extent, rounded, is the size of the output. Where the rectangle lies does not matter.
     ///
     /// # Errors
     ///
@@ -126,13 +126,16 @@ impl fmt::Display for AreaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFinite => f.write_str("a coordinate is not a finite number"),
-            Self::NoArea => f.write_str("the selected quadrilateral has no area: its corners must differ and its sides not cross"),
+            Self::NoArea => f.write_str(
+                "the selected quadrilateral has no area: its corners must differ and its sides not cross",
+            ),
             Self::CounterClockwise => {
                 f.write_str("the selected corners run counter-clockwise: list them clockwise from top left")
             }
-            Self::NotConvex => {
-                f.write_str("the selected quadrilateral is not convex: no corner may point inwards, nor lie on a straight side")
-            }
+            Self::NotConvex => f.write_str(
+                "the selected quadrilateral is not convex: \
+                     no corner may point inwards, nor lie on a straight side",
+            ),
             Self::Outside { corner, x, y, width, height } => {
                 write!(f, "selected corner {corner} ({x}, {y}) is outside of the picture of {width}x{height}")
             }
@@ -140,7 +143,11 @@ impl fmt::Display for AreaError {
                 "the visible corners are not those of an upright rectangle, clockwise from top left",
             ),
             Self::VisibleSize { width, height } => {
-                write!(f, "the visible rectangle is {width}x{height}: it must be at least 1x1, and no larger than a JPEG image can be")
+                write!(
+                    f,
+                    "the visible rectangle is {width}x{height}: it must be at least 1x1, \
+                     and no larger than a JPEG image can be"
+                )
             }
         }
     }

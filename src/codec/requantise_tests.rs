@@ -91,6 +91,23 @@ fn other_kinds_of_images_become_baseline() {
 }
 
 #[test]
+fn a_grey_image_may_claim_any_sampling() {
+    let plain = encode(RawFormat::Grey, 90);
+    let mut odd = plain.clone();
+    let sof = odd.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame header");
+    odd[sof + 11] = 0x22;
+    let mut requantiser = Requantiser::new();
+    let expected = requantiser.requantise(&plain, 50).map(decode);
+    assert_eq!(requantiser.requantise(&odd, 50).map(decode), expected);
+    let mut planes = [super::PlanarPicture::new(), super::PlanarPicture::new()];
+    for (image, planes) in [&plain, &odd].into_iter().zip(&mut planes) {
+        Decoder::new().decode_planar(image, planes).expect("a good image");
+    }
+    let [one, other] = planes.each_ref().map(|picture| &picture.planes()[0]);
+    assert!((0..250).all(|row| one.row(row) == other.row(row)));
+}
+
+#[test]
 fn tables_of_an_earlier_image_are_not_taken() {
     let good = encode(RawFormat::Yuyv, 90);
     let mut requantiser = Requantiser::new();

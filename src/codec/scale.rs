@@ -1,5 +1,5 @@
-//! Pictures of another size: each sample of the output is the mean of what it covers (shrinking), or lies between
-//! its neighbours (enlarging).
+//! Pictures of another size: each sample of the output is the mean of what it covers (shrinking), or
+//! lies between its neighbours (enlarging).
 
 use super::planes::{PlanarPicture, Plane, RawBuffer};
 use super::{CodecError, check_size};
@@ -7,8 +7,8 @@ use crate::picture::RawPicture;
 
 /// Scales planar pictures to one size. Make one, use it for all frames.
 ///
-/// Either direction is scaled on its own, by a box filter where it shrinks and linearly where it grows. Pictures may
-/// change in size from call to call; nothing is allocated while they do not.
+/// Either direction is scaled on its own, by a box filter where it shrinks and linearly where it grows.
+/// Pictures may change in size from call to call; nothing is allocated while they do not.
 pub struct Scaler {
     size: (u32, u32),
     /// Across and down, of luma and of chroma.

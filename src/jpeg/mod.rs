@@ -1,6 +1,6 @@
 //! Markers and segments of a JPEG image: where it ends, what it needs, where it can be cut.
 //!
-//! [`walk`] reads an image once, from SOI to EOI, without decoding it. A camera's buffer may hold less
+//! [`walk()`] reads an image once, from SOI to EOI, without decoding it. A camera's buffer may hold less
 //! than an image (truncated), more (padding behind EOI) or nothing; the walk tells which, and finds the
 //! restart markers on the way. Many USB cameras send no Huffman tables, because motion JPEG takes the
 //! ones of ITU-T T.81 Annex K for granted; [`with_tables`] puts them in without moving a byte.
@@ -18,9 +18,7 @@ mod tables;
 mod walk;
 
 pub use entropy::RestartOffsets;
-pub use tables::{
-    STANDARD_HUFFMAN_TABLES, TableKind, quality_of_table, table_for_quality, with_tables, zigzag_to_natural,
-};
+pub use tables::{STANDARD_HUFFMAN_TABLES, TableKind, quality_of_table, table_for_quality, with_tables};
 pub use walk::walk;
 
 use core::fmt;

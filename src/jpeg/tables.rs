@@ -37,25 +37,6 @@ const K2: [u16; 64] = [
     99, 99, 99, 99, 99, 99, 99, 99,
 ];
 
-/// Natural-order position of each zigzag position (T.81 figure A.6).
-#[rustfmt::skip]
-const ZIGZAG: [u8; 64] = [
-     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
-    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
-    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
-
-/// Brings a table from the order of a DQT segment into natural order.
-#[must_use]
-pub fn zigzag_to_natural(table: &[u16; 64]) -> [u16; 64] {
-    let mut natural = [0; 64];
-    for (value, &place) in table.iter().zip(&ZIGZAG) {
-        natural[usize::from(place)] = *value;
-    }
-    natural
-}
-
 /// The quantisation table that libjpeg makes for `quality`, kept baseline (1..=255), natural order.
 ///
 /// `quality` beyond 1..=100 is taken as the nearer end.
@@ -215,20 +196,6 @@ mod tests {
         assert_eq!(quality_of_table(&table, TableKind::Luma), 80);
         table[63] -= 2;
         assert_eq!(quality_of_table(&table, TableKind::Luma), 80);
-    }
-
-    #[test]
-    fn zigzag_is_a_permutation_with_known_ends() {
-        let mut seen = [false; 64];
-        for place in ZIGZAG {
-            seen[usize::from(place)] = true;
-        }
-        assert!(seen.iter().all(|&s| s));
-        let natural = zigzag_to_natural(&core::array::from_fn(|i| i as u16));
-        // Figure A.6, the first two rows and the last row.
-        assert_eq!(natural[..8], [0, 1, 5, 6, 14, 15, 27, 28]);
-        assert_eq!(natural[8..16], [2, 4, 7, 13, 16, 26, 29, 42]);
-        assert_eq!(natural[56..], [35, 36, 48, 49, 57, 58, 62, 63]);
     }
 
     #[test]

@@ -86,7 +86,6 @@ impl NetError {
                 | Self::NoAddress { .. }
                 | Self::NotHere { .. }
                 | Self::Unreachable { .. }
-                | Self::InUse { .. }
         )
     }
 

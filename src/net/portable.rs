@@ -10,6 +10,7 @@
 //! system cannot bind to a group.
 
 use super::interface::needs_scope;
+use super::received::Memory;
 use super::{Interface, NetError, Other, Ready, ReceiveCounters, ReceiveOptions};
 use crate::time::Duration;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
@@ -32,7 +33,7 @@ pub struct MediaReceiver {
     place: Place,
     socket: UdpSocket,
     granted: usize,
-    memory: Box<[u8]>,
+    memory: Memory,
     counters: ReceiveCounters,
 }
 
@@ -62,7 +63,7 @@ impl MediaReceiver {
             place,
             socket: socket.into(),
             granted,
-            memory: vec![0; MESSAGE_ROOM].into_boxed_slice(),
+            memory: Memory::new(MESSAGE_ROOM),
             counters: ReceiveCounters::default(),
         })
     }
@@ -77,14 +78,14 @@ impl MediaReceiver {
         let mut datagrams = 0;
         for _ in 0..MOST_DATAGRAMS {
             self.counters.system_calls += 1;
-            match self.socket.recv_from(&mut self.memory) {
+            match self.socket.recv_from(&mut self.memory.0) {
                 Ok((len, from)) => {
                     let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                     datagrams += 1;
                     self.counters.messages += 1;
                     self.counters.datagrams += 1;
                     self.counters.bytes += len as u64;
-                    each(self.memory.get(..len).unwrap_or_default(), from);
+                    each(self.memory.0.get(..len).unwrap_or_default(), from);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => break,
@@ -191,7 +192,7 @@ impl Place {
         match &options.interface {
             None => {}
             Some(Interface::Address(IpAddr::V4(address))) if options.at.is_ipv4() => {
-                place.address = Some(*address)
+                place.address = Some(*address);
             }
             Some(Interface::Index(index)) => place.index = *index,
             Some(Interface::Name(name)) if index_of(name) != 0 => place.index = index_of(name),
@@ -324,9 +325,9 @@ mod tests {
             let ip: IpAddr = ip.parse().unwrap();
             let sender = UdpSocket::bind((ip, 0)).unwrap();
             let to = (ip, receiver.local_addr().unwrap().port());
-            for datagram in [&[1; 1200][..], &[], &[2; 60_000]] {
-                sender.send_to(datagram, to).unwrap();
-                assert_eq!(collect(&mut receiver), [(datagram.to_vec(), sender.local_addr().unwrap())]);
+            for datagram in [vec![1; 1200], vec![], vec![2; 60_000]] {
+                sender.send_to(&datagram, to).unwrap();
+                assert_eq!(collect(&mut receiver), [(datagram, sender.local_addr().unwrap())]);
             }
             assert_eq!(receiver.counters().datagrams, 3);
             assert_eq!(receiver.counters().bytes, 61_200);

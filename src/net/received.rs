@@ -34,3 +34,18 @@ pub struct Ready {
     /// The other descriptor is readable, or at its end.
     pub also: bool,
 }
+
+/// Room for datagrams, which a log must not be filled with.
+pub(super) struct Memory(pub(super) Box<[u8]>);
+
+impl Memory {
+    pub(super) fn new(len: usize) -> Self {
+        Self(vec![0; len].into_boxed_slice())
+    }
+}
+
+impl core::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::buffers::{self, Side};
 use super::place::Place;
+use super::received::Memory;
 use super::sys::{self, MOST_MESSAGES, Received};
 use super::{NetError, Other, Ready, ReceiveCounters, ReceiveOptions};
 use crate::time::Duration;
@@ -30,7 +31,7 @@ pub struct MediaReceiver {
     /// Receive buffer granted \[bytes\].
     granted: usize,
     /// [`MOST_MESSAGES`] times [`MESSAGE_ROOM`]; the kernel touches only what it fills.
-    memory: Box<[u8]>,
+    memory: Memory,
     about: [Received; MOST_MESSAGES],
     /// The kernel's own count of lost datagrams as last seen; it wraps.
     lost_seen: u32,
@@ -51,7 +52,7 @@ impl MediaReceiver {
             place,
             socket,
             granted,
-            memory: vec![0; MOST_MESSAGES * MESSAGE_ROOM].into_boxed_slice(),
+            memory: Memory::new(MOST_MESSAGES * MESSAGE_ROOM),
             about: [Received::default(); MOST_MESSAGES],
             lost_seen: 0,
             counters: ReceiveCounters::default(),
@@ -77,7 +78,7 @@ impl MediaReceiver {
         let mut faults = 0;
         let messages = loop {
             self.counters.system_calls += 1;
-            let (memory, about) = (&mut self.memory, &mut self.about);
+            let (memory, about) = (&mut self.memory.0, &mut self.about);
             match sys::receive_many(self.socket.as_fd(), memory, MESSAGE_ROOM, about) {
                 Ok(messages) => break messages,
                 Err(Errno::EAGAIN) => return Ok(0),
@@ -94,7 +95,7 @@ impl MediaReceiver {
             }
         };
         let before = self.counters.datagrams;
-        for (about, bytes) in self.about.iter().zip(self.memory.chunks_exact(MESSAGE_ROOM)).take(messages) {
+        for (about, bytes) in self.about.iter().zip(self.memory.0.chunks_exact(MESSAGE_ROOM)).take(messages) {
             self.counters.messages += 1;
             if let Some(lost) = about.lost {
                 self.counters.lost += u64::from(lost.wrapping_sub(self.lost_seen));

@@ -122,16 +122,15 @@ impl MediaSender {
     }
 
     fn new(options: &SendOptions, connection: Connection, health: Health) -> Self {
-        let mut batcher = Batcher::new(options.batching, connection.longest());
-        batcher.set_offload(options.batching == Batching::Segmentation && connection.offload);
-        Self {
-            options: options.clone(),
-            connection,
-            batcher,
-            health,
-            offload_lost_at: None,
-            look_at_source: Instant::ORIGIN,
-        }
+        let batcher = Batcher::new(options.batching, connection.longest());
+        let (options, look_at_source) = (options.clone(), Instant::ORIGIN);
+        let mut sender = Self { options, connection, batcher, health, offload_lost_at: None, look_at_source };
+        sender.batcher.set_offload(sender.may_offload());
+        sender
+    }
+
+    fn may_offload(&self) -> bool {
+        self.options.batching == Batching::Segmentation && self.connection.offload
     }
 
     /// Sends `run`: back-to-back datagrams, all of `datagram` bytes but the last, which may be shorter.
@@ -152,6 +151,11 @@ impl MediaSender {
     fn note(&mut self, sent: Sent) {
         match (&mut self.health, sent.outcome) {
             (Health::Lost { errno, .. }, Outcome::Unreachable { errno: new }) => *errno = new,
+            // Back for a moment only: still the same loss.
+            (Health::Mended { since }, Outcome::Unreachable { errno }) => {
+                let mending = Mending { since: *since, next: *since, pause: FIRST_PAUSE };
+                self.health = Health::Lost { errno, since: Some(mending) };
+            }
             (_, Outcome::Unreachable { errno }) => self.health = Health::Lost { errno, since: None },
             // A full buffer says nothing about the way.
             (Health::Lost { .. }, Outcome::Blocked) if sent.bytes == 0 => {}
@@ -231,6 +235,9 @@ impl MediaSender {
     fn reopen(&mut self) -> bool {
         let Ok(connection) = Connection::open(&self.options) else { return false };
         self.connection = connection;
+        // Another interface may be able to do what the old one was not.
+        self.batcher.set_offload(self.may_offload());
+        self.offload_lost_at = None;
         self.batcher.counters.reopened += 1;
         true
     }

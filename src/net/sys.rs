@@ -16,7 +16,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// `UDP_MAX_SEGMENTS` until Linux 6.8, which allows 128.
 pub(super) const MOST_SEGMENTS: usize = 64;
 
-/// Most messages taken from the kernel in one call.
+/// Most messages taken from the kernel in one call. Where it merges datagrams, one would do as well; where
+/// it does not, 1 costs half as much CPU again as 16, and 8 a few per cent more.
 pub(super) const MOST_MESSAGES: usize = 16;
 
 /// Room for control messages, aligned as `cmsghdr` wants it.

@@ -15,7 +15,7 @@ use core::ops::Range;
 
 use heapless::Vec as FixedVec;
 
-use crate::wire::{CaptureOffset, Flags, FrameNumber, MediaHeader, TAG_LEN};
+use crate::wire::{CaptureOffset, Flags, FrameNumber, MediaHeader, StreamId, TAG_LEN};
 
 /// Unfinished frames that are kept side by side.
 pub const FRAMES_AT_ONCE: usize = 4;
@@ -25,7 +25,9 @@ const BITMAP_WORDS: usize = (u16::MAX as usize + 1) / 64;
 /// What is known about a frame that has arrived whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameInfo {
-    /// Its number.
+    /// Which stream it is of.
+    pub stream: StreamId,
+    /// Its number in that stream.
     pub number: FrameNumber,
     /// Its bytes in the buffer.
     pub len: usize,
@@ -222,6 +224,7 @@ impl Slot {
         self.have[..usize::from(header.data_shards).div_ceil(64)].fill(0);
         self.frame = Some(Unfinished {
             info: FrameInfo {
+                stream: header.stream,
                 number: header.frame,
                 len: header.frame_len as usize,
                 captured: header.captured,
@@ -271,7 +274,7 @@ mod tests {
     use super::*;
     use crate::proto::fragment::Cut;
     use crate::time::Duration;
-    use crate::wire::{RestartIndex, StreamId};
+    use crate::wire::RestartIndex;
     use proptest::prelude::*;
 
     fn header(frame: u32, shard: u16, cut: &Cut, len: usize) -> MediaHeader {

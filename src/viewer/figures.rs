@@ -14,13 +14,17 @@ pub struct Totals {
     pub bytes: u64,
     /// Frames given up because datagrams of theirs never came.
     pub incomplete: u64,
-    /// Frames that became whole after a newer one.
+    /// Datagrams of frames that had been handed over, or overtaken by newer ones.
     pub late: u64,
     /// Datagrams whose seal does not fit the key: another key, or altered on the way.
     pub forged: u64,
     /// Datagrams that had been received before.
     pub replayed: u64,
-    /// Datagrams that are not of this protocol or version.
+    /// Datagrams of streams older than one that was seen: recordings.
+    pub stale: u64,
+    /// Datagrams of another camera with the same key.
+    pub other_stream: u64,
+    /// Datagrams that are not of this protocol or version, or contradict each other.
     pub malformed: u64,
     /// Datagrams that the kernel dropped because the receive buffer was full.
     pub overflowed: u64,

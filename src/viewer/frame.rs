@@ -26,7 +26,8 @@ pub struct Frame {
 
 #[derive(Debug)]
 struct Held {
-    jpeg: Vec<u8>,
+    /// Longer than the image: as long as the largest one may be.
+    buffer: Box<[u8]>,
     stamp: Stamp,
     summary: Summary,
     home: Arc<Spare>,
@@ -36,14 +37,15 @@ impl Frame {
     /// The image as received, SOI to EOI; it may lack its Huffman tables.
     #[must_use]
     pub fn jpeg(&self) -> &[u8] {
-        &self.held.jpeg
+        // `adopt` has checked the length.
+        self.held.buffer.get(..self.held.summary.len).unwrap_or_default()
     }
 
     /// The image in three parts to be written one after the other: the standard Huffman tables
     /// stand in the middle where the camera left them out, else that part is empty.
     #[must_use]
     pub fn with_tables(&self) -> [&[u8]; 3] {
-        jpeg::with_tables(&self.held.jpeg, &self.held.summary)
+        jpeg::with_tables(self.jpeg(), &self.held.summary)
     }
 
     /// Where and when it belongs.
@@ -61,56 +63,67 @@ impl Frame {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.home.give_back(std::mem::take(&mut self.jpeg));
+        self.home.give_back(std::mem::take(&mut self.buffer));
     }
 }
 
-/// Makes frames out of received bytes, in buffers that are used again.
+/// Makes frames out of received bytes without copying them, in buffers that are used again.
 ///
-/// It puts no limit on the frames in use: the queues of the outlets do that. The buffers that wait
-/// for their next frame are limited to [`SPARE_BUFFERS`] and [`SPARE_BYTES`].
-#[derive(Debug, Default)]
+/// It puts no limit on the frames in use: the queues of the outlets do that. At most [`SPARE_BUFFERS`]
+/// wait for their next frame. Only the pages of a buffer that were ever written to take memory.
+#[derive(Debug)]
 pub struct FramePool {
     spare: Arc<Spare>,
+    buffer_len: usize,
     restarts: RestartOffsets,
 }
 
 impl FramePool {
-    /// An empty pool.
+    /// A pool of buffers for frames of up to `buffer_len` bytes.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(buffer_len: usize) -> Self {
+        Self { spare: Arc::default(), buffer_len, restarts: RestartOffsets::new() }
     }
 
-    /// Copies `jpeg` into a frame, without the padding after its end.
+    /// A buffer to receive into, with anything in it.
+    #[must_use]
+    pub fn buffer(&self) -> Box<[u8]> {
+        self.spare.take().unwrap_or_else(|| vec![0; self.buffer_len].into_boxed_slice())
+    }
+
+    /// Makes a frame of the image in the first `len` bytes of `buffer`; padding behind it does not count.
     ///
     /// # Errors
     ///
-    /// What is wrong with `jpeg`, if it is no whole JPEG image: no outlet could use it.
-    pub fn keep(&mut self, jpeg: &[u8], stamp: Stamp) -> Result<Frame, Defect> {
-        let summary = jpeg::walk(jpeg, &mut self.restarts)?;
-        let mut buffer = self.spare.take();
-        buffer.clear();
-        buffer.extend_from_slice(&jpeg[..summary.len]);
-        Ok(Frame { held: Arc::new(Held { jpeg: buffer, stamp, summary, home: Arc::clone(&self.spare) }) })
+    /// What is wrong with the image, if it is no whole one: no outlet could use it.
+    pub fn adopt(&mut self, buffer: Box<[u8]>, len: usize, stamp: Stamp) -> Result<Frame, Defect> {
+        match jpeg::walk(buffer.get(..len).unwrap_or_default(), &mut self.restarts) {
+            Ok(summary) => {
+                Ok(Frame { held: Arc::new(Held { buffer, stamp, summary, home: Arc::clone(&self.spare) }) })
+            }
+            Err(defect) => {
+                self.spare.give_back(buffer);
+                Err(defect)
+            }
+        }
     }
 }
 
 /// Buffers without a frame.
 #[derive(Debug, Default)]
 struct Spare {
-    buffers: Mutex<Vec<Vec<u8>>>,
+    buffers: Mutex<Vec<Box<[u8]>>>,
 }
 
 impl Spare {
-    fn take(&self) -> Vec<u8> {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    /// The one that was in use last: its memory is warm.
+    fn take(&self) -> Option<Box<[u8]>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn give_back(&self, buffer: Vec<u8>) {
+    fn give_back(&self, buffer: Box<[u8]>) {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: usize = buffers.iter().map(Vec::capacity).sum();
-        if buffers.len() < SPARE_BUFFERS && bytes + buffer.capacity() <= SPARE_BYTES {
+        if buffers.len() < SPARE_BUFFERS {
             buffers.push(buffer);
         }
     }
@@ -118,5 +131,3 @@ impl Spare {
 
 /// The most buffers that wait for their next frame.
 pub const SPARE_BUFFERS: usize = 8;
-/// The most bytes in buffers that wait for their next frame.
-pub const SPARE_BYTES: usize = 32 << 20;

@@ -16,14 +16,20 @@
 //! queue. When a device is too slow, whole frames are left out and counted; the network thread
 //! goes on receiving.
 
+pub mod args;
+pub mod condition;
+pub mod config;
 pub mod figures;
 pub mod frame;
-pub mod live;
 mod matroska;
+pub mod memory;
+pub mod network;
+pub mod outlets;
 pub mod output;
 pub mod queue;
 pub mod recorder;
 pub mod report;
 pub mod snapshot;
 pub mod window;
+pub mod watch;
 mod worker;

@@ -27,10 +27,10 @@ impl Report {
     /// | `jitter_ms` | interarrival jitter of frames, RFC 3550 section 6.4.1 |
     /// | `latency_p50_ms`, `latency_p99_ms` | capture to arrival over the last 2 s; `null` if unknown |
     /// | `width`, `height` | of the newest frame; 0 before the first |
-    /// | `whole`, `damaged`, `incomplete`, `late` | frames since the start |
+    /// | `whole`, `damaged`, `incomplete` | frames since the start |
     /// | `picture_bytes` | bytes in whole frames |
     /// | `datagrams`, `bytes` | received, with UDP payload, since the start |
-    /// | `forged`, `replayed`, `malformed`, `overflowed` | datagrams refused or lost, since the start |
+    /// | `late`, `forged`, `replayed`, `stale`, `other_stream`, `malformed`, `overflowed` | datagrams refused or lost, since the start |
     /// | `shown`, `recorded`, `record_dropped`, `piped`, `pipe_dropped` | frames at the outlets |
     ///
     /// Fields may be added; these keep their names and meanings.
@@ -71,9 +71,15 @@ impl Report {
         rows.extend([
             (
                 "frames",
-                format!("{} whole, {} incomplete, {} late", self.whole, totals.incomplete, totals.late),
+                format!("{} whole, {} incomplete", self.whole, totals.incomplete),
             ),
-            ("datagrams", format!("{} forged, {} replayed", totals.forged, totals.replayed)),
+            (
+                "datagrams",
+                format!(
+                    "{} late, {} forged, {} replayed, {} stale",
+                    totals.late, totals.forged, totals.replayed, totals.stale
+                ),
+            ),
             ("picture", format!("{} x {}", self.width, self.height)),
             ("stream", identity.stream.clone()),
             ("key", identity.key.clone()),
@@ -104,6 +110,8 @@ impl fmt::Display for Report {
             ("damaged", self.damaged),
             ("forged", totals.forged),
             ("replayed", totals.replayed),
+            ("of old streams", totals.stale),
+            ("of other cameras", totals.other_stream),
             ("malformed", totals.malformed),
             ("overflowed", totals.overflowed),
             ("recorded", outlets.recorded),

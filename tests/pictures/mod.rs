@@ -48,7 +48,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new() -> Self {
-        Self { pool: FramePool::new(), number: 0 }
+        Self { pool: FramePool::new(1 << 20), number: 0 }
     }
 
     /// The next frame, captured so many microseconds after the stream's start.
@@ -60,6 +60,8 @@ impl Stream {
             captured: Duration::from_micros(micros),
             arrived: Instant::from_micros(9_000_000 + micros),
         };
-        self.pool.keep(jpeg, stamp).expect("a whole image")
+        let mut buffer = self.pool.buffer();
+        buffer[..jpeg.len()].copy_from_slice(jpeg);
+        self.pool.adopt(buffer, jpeg.len(), stamp).expect("a whole image")
     }
 }

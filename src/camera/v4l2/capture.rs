@@ -148,6 +148,7 @@ impl Camera {
         self.largest = self.largest.max(frame);
         self.reason = Reason::Starting;
         self.received = 0;
+        self.errors = 0;
         let quiet = quiet(&self.settings, &session);
         self.act_at = now + quiet * 2;
         if self.dark_since.is_none() {
@@ -318,8 +319,8 @@ impl Camera {
 
 impl Source for Camera {
     fn describe(&self) -> String {
-        match (&self.session, &self.known) {
-            (Some(session), Some(known)) => {
+        match (&self.session, &self.known, self.dark_since) {
+            (Some(session), Some(known), None) => {
                 format!("{} from {} ({})", session.describe(), self.path(), known.identity.card)
             }
             _ => format!("no signal from {}: {}", self.path(), self.reason),

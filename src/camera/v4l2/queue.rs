@@ -100,18 +100,23 @@ impl Queue {
         }
     }
 
-    /// Stops streaming; all buffers are here then, whatever the driver answers.
-    pub(super) fn stop(&mut self, node: &Node) {
-        if let Err(refused) = node.stream_off() {
-            log::debug!("stopping a camera: {refused}");
-        }
+    /// Stops streaming; all buffers are here then.
+    ///
+    /// # Errors
+    ///
+    /// A driver that refuses keeps its buffers.
+    pub(super) fn stop(&mut self, node: &Node) -> Result<(), Refused> {
+        node.stream_off()?;
         self.buffers.iter_mut().for_each(|buffer| buffer.place = Place::Here);
+        Ok(())
     }
 
     /// Stops streaming, unmaps the buffers and frees them, in this order: libcamera's compatibility layer
-    /// insists on it.
+    /// insists on it. What a driver refuses of that is left to the closing of the node.
     pub(super) fn close(&mut self, node: &Node) {
-        self.stop(node);
+        if let Err(refused) = self.stop(node) {
+            log::debug!("stopping a camera: {refused}");
+        }
         self.buffers.clear();
         if let Err(refused) = node.request_buffers(0) {
             log::debug!("freeing a camera's buffers: {refused}");

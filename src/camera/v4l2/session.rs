@@ -328,7 +328,7 @@ impl Session {
     pub(super) fn restart(&mut self) -> Result<(), Refused> {
         self.lent = None;
         self.pending = None;
-        self.queue.stop(&self.device.node);
+        self.queue.stop(&self.device.node)?;
         self.queue.queue_all(&self.device.node)?;
         self.device.node.stream_on()
     }

@@ -79,7 +79,8 @@ fn each_fault_has_its_answer() {
     let datagrams = |n: usize| n * 100;
     let lost = Outcome::Unreachable { errno: Errno::ENETUNREACH as i32 };
     // (script, datagrams accepted of 10, outcome, calls made, offload still on)
-    let cases: [(&[Step], usize, Outcome, &[Call], bool); 14] = [
+    type Case = (&'static [Step], usize, Outcome, &'static [Call], bool);
+    let cases: [Case; 14] = [
         (&[], 10, Outcome::All, &[Segmented(10)], true),
         // The driver cannot: the same bytes by sendmmsg, and no more attempts.
         (&[Fail(Errno::EIO)], 10, Outcome::All, &[Segmented(10), Many(10)], false),
@@ -206,7 +207,7 @@ proptest! {
             at += sent.bytes;
             let after = script.accepted.iter().map(Vec::len).sum::<usize>();
             prop_assert_eq!(after - before, sent.bytes);
-            prop_assert!(sent.bytes % datagram == 0 || at == run.len());
+            prop_assert!(sent.bytes.is_multiple_of(datagram) || at == run.len());
             if sent.outcome == Outcome::All {
                 break;
             }

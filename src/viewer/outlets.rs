@@ -1,0 +1,208 @@
+//! All outlets of one run together: each frame goes to each of them, none can hold the others up.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use super::config::WatchConfig;
+use super::figures::OutletTotals;
+use super::frame::Frame;
+use super::output::{FramePipe, LineOutput, OutputEnd};
+use super::recorder::{RecordError, Recorder};
+use super::snapshot::{Snapshots, Target};
+use super::window::WindowHandle;
+use crate::exit::RunError;
+
+/// What becomes of the frames and figures.
+pub struct Outlets {
+    window: Option<WindowHandle>,
+    recorder: Option<Recorder>,
+    pipe: Option<FramePipe>,
+    snapshots: Option<Snapshots>,
+    lines: Option<LineOutput>,
+    piped: u64,
+    /// The first thing that went wrong; the run goes on, and ends with it.
+    failure: Option<RunError>,
+}
+
+/// Whether there is still something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Frames are wanted.
+    Open,
+    /// Whoever read the pipe has gone, and there is no other outlet.
+    Closed,
+}
+
+impl Outlets {
+    /// Opens what `config` asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] naming the option whose file cannot be opened.
+    pub fn open(config: &WatchConfig, window: Option<WindowHandle>) -> Result<Self, RunError> {
+        let recorder = config.record.as_deref().map(Recorder::start).transpose();
+        let recorder = recorder.map_err(|why| RunError::Usage(format!("--record: {why}")))?;
+        let pipe = config.stdout.then(|| FramePipe::start("standard output", io::stdout())).transpose();
+        let target = match (&config.snapshot, &window) {
+            (Some(path), _) => Some(Target::File(path.clone())),
+            // The key in the window saves pictures where the program was started.
+            (None, Some(_)) => Some(Target::Folder(PathBuf::new())),
+            (None, None) => None,
+        };
+        Ok(Self {
+            window,
+            recorder,
+            pipe: pipe.map_err(RunError::failed)?,
+            snapshots: target.map(Snapshots::start).transpose().map_err(RunError::failed)?,
+            lines: open_lines(config)?,
+            piped: 0,
+            failure: None,
+        })
+    }
+
+    /// Gives `frame` to every outlet; never waits.
+    pub fn frame(&mut self, frame: &Frame) {
+        if let Some(recorder) = &self.recorder {
+            recorder.offer(frame);
+        }
+        if let Some(pipe) = &self.pipe {
+            pipe.offer(frame);
+        }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.offer(frame);
+        }
+        if let Some(window) = &self.window {
+            window.show(frame);
+        }
+    }
+
+    /// Gives a line of JSON figures to `--stats-json`.
+    pub fn line(&self, line: String) {
+        if let Some(lines) = &self.lines {
+            lines.offer(line);
+        }
+    }
+
+    /// Whether `--stats-json` was asked for.
+    #[must_use]
+    pub const fn wants_lines(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// Saves a picture, as the key in the window asks for.
+    pub fn save(&mut self) {
+        if let Some(snapshots) = &mut self.snapshots
+            && !snapshots.save()
+            && let Some(window) = &self.window
+        {
+            window.notice("there is no picture to save yet".into());
+        }
+    }
+
+    /// What came of the frames so far.
+    #[must_use]
+    pub fn totals(&self) -> OutletTotals {
+        let recorded = self.recorder.as_ref().map(Recorder::progress).unwrap_or_default();
+        OutletTotals {
+            shown: self.window.as_ref().map_or(0, WindowHandle::shown),
+            recorded: recorded.frames,
+            record_dropped: recorded.dropped,
+            piped: self.pipe.as_ref().map_or(self.piped, FramePipe::written),
+            pipe_dropped: self.pipe.as_ref().map_or(0, FramePipe::dropped),
+        }
+    }
+
+    /// Looks after outlets that have ended by themselves; call it now and then.
+    pub fn tend(&mut self) -> State {
+        if let Some(why) = self.recorder.as_ref().and_then(Recorder::failure) {
+            self.recording_failed(&why);
+            self.recorder = None;
+        }
+        if let Some(outcome) = self.snapshots.as_ref().and_then(Snapshots::take_outcome) {
+            self.told_snapshot(outcome.map(Some).map_err(|why| why.to_string()));
+        }
+        if let Some(end) = self.lines.as_ref().and_then(LineOutput::ended) {
+            self.lines = None;
+            self.output_ended("--stats-json", &end);
+        }
+        if let Some(end) = self.pipe.as_ref().and_then(FramePipe::ended) {
+            self.piped = self.pipe.take().map_or(0, |pipe| pipe.written());
+            self.output_ended("--stdout", &end);
+            if self.window.is_none() && self.recorder.is_none() {
+                return State::Closed;
+            }
+        }
+        State::Open
+    }
+
+    /// Writes out what is queued and closes everything.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that has gone wrong at an outlet since the start.
+    pub fn finish(mut self) -> Result<(), RunError> {
+        if let Some(recorder) = self.recorder.take() {
+            match recorder.finish() {
+                Ok(done) if done.frames > 0 => {
+                    let files: Vec<_> = done.files.iter().map(|path| path.display().to_string()).collect();
+                    log::info!("recorded {} frames in {}", done.frames, files.join(", "));
+                }
+                Ok(_) => log::warn!("nothing was recorded: no frame came"),
+                Err(why) => self.recording_failed(&why),
+            }
+        }
+        if let Some(pipe) = self.pipe.take() {
+            self.output_ended("--stdout", &pipe.finish());
+        }
+        if let Some(snapshots) = self.snapshots.take() {
+            let outcome = snapshots.finish().map_err(|why| why.to_string());
+            self.told_snapshot(outcome);
+        }
+        if let Some(lines) = self.lines.take() {
+            self.output_ended("--stats-json", &lines.finish());
+        }
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn recording_failed(&mut self, why: &RecordError) {
+        log::error!("--record: {why}; viewing goes on");
+        self.failure.get_or_insert_with(|| RunError::Failed(format!("--record: {why}")));
+    }
+
+    fn told_snapshot(&mut self, outcome: Result<Option<PathBuf>, String>) {
+        let text = match outcome {
+            Ok(Some(path)) => format!("saved {}", path.display()),
+            Ok(None) => return,
+            Err(why) => {
+                self.failure.get_or_insert_with(|| RunError::Failed(why.clone()));
+                why
+            }
+        };
+        log::info!("{text}");
+        if let Some(window) = &self.window {
+            window.notice(text);
+        }
+    }
+
+    fn output_ended(&mut self, option: &str, end: &OutputEnd) {
+        match end {
+            OutputEnd::Complete => {}
+            OutputEnd::ReaderGone => log::info!("{option}: {end}"),
+            OutputEnd::ReaderStuck | OutputEnd::Failed { .. } => {
+                log::error!("{option}: {end}");
+                self.failure.get_or_insert_with(|| RunError::Failed(format!("{option}: {end}")));
+            }
+        }
+    }
+}
+
+fn open_lines(config: &WatchConfig) -> Result<Option<LineOutput>, RunError> {
+    let Some(path) = &config.stats_json else { return Ok(None) };
+    let started = if path.as_os_str() == "-" {
+        LineOutput::start("standard output", io::stdout())
+    } else {
+        File::create(path).and_then(|file| LineOutput::start(&path.display().to_string(), file))
+    };
+    started.map(Some).map_err(|why| RunError::Usage(format!("--stats-json: {}: {why}", path.display())))
+}

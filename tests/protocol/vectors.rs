@@ -1,0 +1,274 @@
+//! The golden vectors of the datagram format, in both directions.
+//!
+//! `tests/vectors/stream.txt` is one small stream: keys, frames, and every datagram that they become.
+//! `tests/vectors/malformed.txt` is datagrams that must be dropped, each with the reason. They are for
+//! whoever writes another receiver, as `tests/vectors/check.py` does. A change here is a change of the
+//! format and needs another version number. `SEALCAM_WRITE_VECTORS=1 cargo test --test protocol vectors`
+//! writes both files anew; the difference is then to be looked at.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use sealcam::proto::key_schedule::SharedKey;
+use sealcam::proto::receiver::{Accepted, Dropped, Receiver};
+use sealcam::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
+use sealcam::time::{Duration, Instant};
+use sealcam::wire::{Flags, Malformed, MediaHeader, PublicHeader, RestartIndex, StreamId};
+
+use crate::craft::{header, sealed};
+use crate::random::Random;
+use crate::world::START;
+
+const DATAGRAM: usize = 128;
+
+struct Given {
+    key: SharedKey,
+    stream: StreamId,
+    frames: Vec<GivenFrame>,
+}
+
+struct GivenFrame {
+    bytes: Vec<u8>,
+    restarts: Vec<u32>,
+    /// Since the stream's start.
+    captured: Duration,
+    source: u8,
+    flags: Flags,
+}
+
+/// Bytes that look like a scan: no 0xFF but those of the restart markers at `restarts`.
+fn scan(len: usize, restarts: &[u32]) -> Vec<u8> {
+    let mut bytes = Random::new(len as u64).bytes(len);
+    bytes.iter_mut().for_each(|byte| *byte &= 0x7f);
+    for (nth, at) in restarts.iter().enumerate() {
+        bytes[*at as usize..][..2].copy_from_slice(&[0xff, 0xd0 + (nth % 8) as u8]);
+    }
+    bytes
+}
+
+fn given() -> Given {
+    let frame = |len, restarts: &[u32], millis: u64, source, flags| GivenFrame {
+        bytes: scan(len, restarts),
+        restarts: restarts.to_vec(),
+        captured: Duration::from_micros(millis * 1000 + 345),
+        source,
+        flags,
+    };
+    Given {
+        key: SharedKey::from_bytes(core::array::from_fn(|at| at as u8)),
+        stream: StreamId::new(0x0102_0304, *b"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7"),
+        frames: vec![
+            // Two intervals begin in the first shard, none in the second, one across the next border.
+            frame(250, &[20, 40, 191], 12, 0, Flags::NONE),
+            frame(128, &[], 45, 3, Flags::NONE),
+            frame(1, &[], 4_294_967_296, 0, Flags::NOTICE),
+        ],
+    }
+}
+
+impl Given {
+    fn datagrams(&self) -> Vec<Vec<u8>> {
+        let settings = SenderSettings { datagram: DATAGRAM, max_frame: 1_000, pace_percent: 0 };
+        let mut sender = Sender::new(settings, &self.key, self.stream, START).unwrap();
+        let mut all = Vec::new();
+        for frame in &self.frames {
+            let now = START + frame.captured;
+            let outgoing = OutgoingFrame {
+                bytes: &frame.bytes,
+                captured: now,
+                restarts: &frame.restarts,
+                source: frame.source,
+                flags: frame.flags,
+            };
+            sender.queue(now, &outgoing).unwrap();
+            let Transmit::Run { bytes, datagram } = sender.poll_transmit(now) else { panic!("all at once") };
+            all.extend(bytes.chunks(datagram).map(<[u8]>::to_vec));
+        }
+        all
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = String::from(
+            "# One stream of three frames in datagrams of 128 bytes. Bytes in hexadecimal, numbers in decimal.\n\
+             # How they are made: src/wire/ (format), src/proto/key_schedule.rs (keys), src/proto/seal.rs (seal).\n",
+        );
+        let mut line = |name: &str, value: String| writeln!(text, "{name} = {value}").unwrap();
+        line("file-key", hex(self.key.expose()));
+        line("fingerprint", self.key.fingerprint().to_string());
+        line("stream-id", hex(&self.stream.to_bytes()));
+        line("stream-key", hex(self.key.stream_key(self.stream).expose()));
+        for frame in &self.frames {
+            line("frame", hex(&frame.bytes));
+            let restarts: Vec<_> = frame.restarts.iter().map(u32::to_string).collect();
+            line("restart-markers-at", if restarts.is_empty() { "-".into() } else { restarts.join(" ") });
+            line("captured-us", frame.captured.as_micros().to_string());
+            line("source", frame.source.to_string());
+            line("notice", u8::from(frame.flags.is_notice()).to_string());
+        }
+        for datagram in self.datagrams() {
+            line("datagram", hex(&datagram));
+        }
+        text
+    }
+}
+
+/// Datagrams that are refused, and why. All but those that cannot be are sealed with the right key.
+fn malformed() -> Vec<(&'static str, Vec<u8>, Dropped)> {
+    let Given { key, stream, .. } = given();
+    let good = header(stream, 100, 100, 20);
+    let plain: Vec<u8> = (0..20).collect();
+    let whole = sealed(&key, good, &plain);
+    let with = |header: MediaHeader| sealed(&key, header, &plain);
+    let changed = |at: usize, byte: u8| {
+        let mut datagram = whole.clone();
+        datagram[at] = byte;
+        datagram
+    };
+    let shards = |data_shards, parity_shards| MediaHeader { data_shards, parity_shards, ..good };
+    let bad = Dropped::Malformed;
+    vec![
+        ("nothing", vec![], bad(Malformed::Truncated { len: 0 })),
+        ("public header and tag only", whole[..40].to_vec(), bad(Malformed::Truncated { len: 40 })),
+        ("no payload", whole[..64].to_vec(), bad(Malformed::Truncated { len: 64 })),
+        ("version 2", changed(0, 2), bad(Malformed::Version(2))),
+        ("type 0", changed(1, 0), bad(Malformed::Type(0))),
+        ("type 6", changed(1, 6), bad(Malformed::Type(6))),
+        ("type 2, reserved for manifests", changed(1, 2), Dropped::Unsupported),
+        ("key epoch 1", with(MediaHeader { epoch: 1, ..good }), Dropped::Unsupported),
+        ("no data shards", with(shards(0, 1)), bad(Malformed::ShardCounts { data: 0, parity: 1 })),
+        ("65,536 shards", with(shards(65_535, 1)), bad(Malformed::ShardCounts { data: 65_535, parity: 1 })),
+        (
+            "shard 1 of 1",
+            with(MediaHeader { shard: 1, ..good }),
+            bad(Malformed::ShardIndex { shard: 1, shards: 1 }),
+        ),
+        ("empty frame", with(MediaHeader { frame_len: 0, ..good }), bad(Malformed::FrameLength(0))),
+        (
+            "frame of 16 MiB and a byte",
+            with(MediaHeader { frame_len: (16 << 20) + 1, ..good }),
+            bad(Malformed::FrameLength((16 << 20) + 1)),
+        ),
+        ("flag 2", changed(35, 2), bad(Malformed::Flags(2))),
+        ("shard shorter than its frame", with(MediaHeader { frame_len: 21, ..good }), Dropped::Inconsistent),
+        ("shard longer than its frame", with(MediaHeader { frame_len: 19, ..good }), Dropped::Inconsistent),
+        (
+            "odd shard that is not the last",
+            sealed(&key, MediaHeader { data_shards: 2, frame_len: 30, ..good }, &plain[..19]),
+            Dropped::Inconsistent,
+        ),
+        ("changed tag", changed(whole.len() - 1, !whole[whole.len() - 1]), Dropped::Forged),
+        ("changed payload", changed(48, !whole[48]), Dropped::Forged),
+        ("changed packet number", changed(23, 101), Dropped::Forged),
+        ("changed restart interval", changed(47, 7), Dropped::Forged),
+        ("another key", sealed(&SharedKey::from_bytes([9; 32]), good, &plain), Dropped::Forged),
+        ("the last packet number", with(MediaHeader { packet: u64::MAX, ..good }), Dropped::TooOld),
+        ("a packet number that was taken", with(MediaHeader { packet: 0, ..good }), Dropped::Replayed),
+        ("a frame that was handed over", with(header(stream, 100, 1, 20)), Dropped::Late),
+        (
+            "a lower start counter",
+            with(header(StreamId::new(0x0102_0303, [7; 8]), 0, 0, 20)),
+            Dropped::StaleStream,
+        ),
+    ]
+}
+
+fn malformed_text() -> String {
+    let mut text = String::from(
+        "# What a receiver that has got all of stream.txt must drop, and why: cause | case | datagram.\n",
+    );
+    for (case, datagram, why) in malformed() {
+        let cause = match why {
+            Dropped::Malformed(_) => "malformed",
+            Dropped::Unsupported => "unsupported",
+            Dropped::Inconsistent => "inconsistent",
+            Dropped::Forged => "forged",
+            Dropped::Replayed => "replayed",
+            Dropped::TooOld => "too-old",
+            Dropped::Late => "late",
+            Dropped::StaleStream => "stale-stream",
+            other => unreachable!("no case for {other:?}"),
+        };
+        let datagram = if datagram.is_empty() { "-".into() } else { hex(&datagram) };
+        writeln!(text, "{cause} | {case} | {datagram}").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_format_is_what_the_vectors_say() {
+    let mut written = vec![];
+    for (name, text) in [("stream.txt", given().to_text()), ("malformed.txt", malformed_text())] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+        if env::var_os("SEALCAM_WRITE_VECTORS").is_some() {
+            fs::write(&path, &text).unwrap();
+            written.push(path);
+            continue;
+        }
+        let golden = fs::read_to_string(&path).unwrap();
+        for (number, (golden, made)) in golden.lines().zip(text.lines()).enumerate() {
+            assert_eq!(golden, made, "{name}, line {}", number + 1);
+        }
+        assert_eq!(golden.lines().count(), text.lines().count(), "{name}");
+    }
+    assert!(written.is_empty(), "{written:?} written anew: look at the difference, then run without");
+}
+
+/// From the file alone: nothing here knows how the datagrams were made.
+#[test]
+fn the_vectors_open_to_their_frames() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/stream.txt");
+    let text = fs::read_to_string(path).unwrap();
+    let values = |name: &str| -> Vec<&str> {
+        text.lines()
+            .filter_map(|line| line.split_once(" = ").filter(|(key, _)| *key == name))
+            .map(|(_, v)| v)
+            .collect()
+    };
+    let key = SharedKey::from_bytes(unhex(values("file-key")[0]).try_into().unwrap());
+    assert_eq!(key.fingerprint().to_string(), values("fingerprint")[0]);
+    let mut receiver = Receiver::new(key, 1_000, None, START);
+    let mut buffer = vec![0; 1_000].into_boxed_slice();
+    let mut frames = vec![];
+    // Backwards within each frame, to show that the order does not matter.
+    let datagrams: Vec<_> = values("datagram").into_iter().map(unhex).collect();
+    let number = |datagram: &[u8]| u32::from_be_bytes(datagram[24..28].try_into().unwrap());
+    for frame in datagrams.chunk_by(|a, b| number(a) == number(b)) {
+        for datagram in frame.iter().rev() {
+            if receiver.handle(START, datagram) == Ok(Accepted::Frame) {
+                let info = receiver.take_frame(&mut buffer).unwrap();
+                frames.push((info, buffer[..info.len].to_vec()));
+            }
+        }
+    }
+    assert_eq!(frames.len(), 3);
+    for (nth, (info, bytes)) in frames.iter().enumerate() {
+        assert_eq!(*bytes, unhex(values("frame")[nth]));
+        assert_eq!(info.captured.since_start().as_micros().to_string(), values("captured-us")[nth]);
+        assert_eq!(info.source.to_string(), values("source")[nth]);
+        assert_eq!(u8::from(info.flags.is_notice()).to_string(), values("notice")[nth]);
+    }
+    let restarts: Vec<_> = datagrams
+        .iter()
+        .map(|d| MediaHeader::parse(PublicHeader::parse(d).unwrap(), d).unwrap().0.next_restart)
+        .map(RestartIndex::number)
+        .collect();
+    assert_eq!(restarts, [Some(1), None, Some(3), None, None, None, None]);
+
+    for (case, datagram, why) in malformed() {
+        assert_eq!(receiver.handle(later(), &datagram), Err(why), "{case}");
+    }
+}
+
+fn later() -> Instant {
+    START + Duration::from_millis(100)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    text.as_bytes().chunks(2).map(byte).collect()
+}
