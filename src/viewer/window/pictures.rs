@@ -221,11 +221,14 @@ mod tests {
     fn nothing_is_decoded_while_a_picture_waits() {
         use crate::time::{Duration, Instant};
         use crate::viewer::frame::{FramePool, Stamp};
-        let mut pool = FramePool::new();
+        let mut pool = FramePool::new(1 << 16);
         let mut frame = |number: u8| {
             let stamp =
                 Stamp { stream: [0; 12], number: 0, captured: Duration::ZERO, arrived: Instant::ORIGIN };
-            pool.keep(&image(number), stamp).unwrap()
+            let image = image(number);
+            let mut buffer = pool.buffer();
+            buffer[..image.len()].copy_from_slice(&image);
+            pool.adopt(buffer, image.len(), stamp).unwrap()
         };
         let (frames, pictures) = (Latest::new(), Pictures::default());
         let (decoded, seen) = std::sync::mpsc::channel();
