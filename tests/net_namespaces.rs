@@ -251,7 +251,7 @@ fn a_smaller_hop_is_learnt_of_and_nothing_is_ever_fragmented() {
             }
             assert_eq!(told, Some(limit), "{to}, {batching:?}");
             assert!(matches!(sender.check_datagram(1400), Err(NetError::DatagramTooLarge { .. })));
-            assert_eq!(collect_within(&mut receiver, 1, 50), [], "a datagram too large got through");
+            assert!(collect_within(&mut receiver, 1, 50).is_empty(), "a datagram too large got through");
             crosses(&mut sender, &mut receiver, limit);
         }
     }

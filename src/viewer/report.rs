@@ -69,10 +69,7 @@ impl Report {
         }
         let totals = &self.totals;
         rows.extend([
-            (
-                "frames",
-                format!("{} whole, {} incomplete", self.whole, totals.incomplete),
-            ),
+            ("frames", format!("{} whole, {} incomplete", self.whole, totals.incomplete)),
             (
                 "datagrams",
                 format!(
@@ -175,7 +172,7 @@ mod tests {
         let names: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
         let mut documented: Vec<&str> = "final address stream key seconds fps mbit_per_s jitter_ms \
             latency_p50_ms latency_p99_ms width height whole damaged incomplete late picture_bytes datagrams \
-            bytes forged replayed malformed overflowed shown recorded record_dropped piped pipe_dropped"
+            bytes forged replayed stale other_stream malformed overflowed shown recorded record_dropped piped pipe_dropped"
             .split_whitespace()
             .collect();
         documented.sort_unstable();
