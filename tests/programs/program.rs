@@ -235,6 +235,11 @@ impl Program {
         viewer
     }
 
+    /// Its file name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
