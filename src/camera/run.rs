@@ -63,9 +63,13 @@ struct Streaming {
     told: Told,
     limited: u64,
     notices: u64,
+    /// Frames that were given up on their way to the network.
+    abandoned: u64,
     stages: Stages,
     stats: Ticker,
     stats_file: Option<StatsFile>,
+    /// The stream goes on without its figures, but that is no success.
+    stats_failure: Option<RunError>,
     log: Ticker,
     terminal: bool,
     before: Option<Figures>,
@@ -141,9 +145,11 @@ impl Streaming {
             told: Told::default(),
             limited: 0,
             notices: 0,
+            abandoned: 0,
             stages: Stages::default(),
             stats: Ticker::new(now, STATS_INTERVAL),
             stats_file,
+            stats_failure: None,
             log: Ticker::new(now, LOG_INTERVAL),
             terminal: std::io::stderr().is_terminal(),
             before: None,
@@ -158,6 +164,8 @@ impl Streaming {
                 break Ok(());
             }
             self.transmit(now);
+            // Before the next frame: on a machine too slow for its frames there always is one.
+            self.report(now);
             if self.sender.is_idle() {
                 if self.frames_wanted.is_some_and(|wanted| self.sender.counters().frames >= wanted) {
                     break Ok(());
@@ -165,18 +173,24 @@ impl Streaming {
                 match self.next_frame(now) {
                     Ok(true) => continue,
                     Ok(false) => {}
-                    Err(SourceError::Ended) => {
-                        log::info!("the source has ended");
-                        break Ok(());
-                    }
+                    Err(SourceError::Ended) => break self.source_ended(),
                     Err(SourceError::Failed(why)) => break Err(RunError::Failed(why)),
                 }
             }
-            self.report(now);
             self.wait(now).map_err(RunError::failed)?;
         };
         self.finish();
-        ended
+        ended.and(self.stats_failure.map_or(Ok(()), Err))
+    }
+
+    /// Whoever writes the frames may have failed to, and would not be noticed otherwise.
+    fn source_ended(&self) -> Result<(), RunError> {
+        if self.sender.counters().frames == 0 {
+            let source = self.source.describe();
+            return Err(RunError::Failed(format!("{source} has ended without a whole frame")));
+        }
+        log::info!("the source has ended");
+        Ok(())
     }
 
     /// Sends what is due.
@@ -214,6 +228,7 @@ impl Streaming {
 
     /// Drops what is left of the frame: a newer one is worth more.
     fn give_up(&mut self) {
+        self.abandoned += 1;
         self.sender.abandon();
         self.blocked = None;
         self.leaving = None;
@@ -330,6 +345,7 @@ impl Streaming {
             running: now.since(self.started),
             limited: self.limited,
             notices: self.notices,
+            abandoned: self.abandoned,
             drops: self.source.drops(),
             pipeline: self.pipeline.counters(),
             sender: self.sender.counters(),
@@ -357,6 +373,7 @@ impl Streaming {
         let figures = self.figures(now);
         if let Some(Err(why)) = self.stats_file.as_mut().map(|file| file.write(&figures, last)) {
             log::error!("--stats-json: {why}; no more figures are written");
+            self.stats_failure = Some(RunError::Failed(format!("--stats-json: {why}")));
             self.stats_file = None;
         }
     }
@@ -367,7 +384,7 @@ impl Streaming {
         let figures = self.figures(now);
         log::info!(
             "sent {} frames ({} passed through) in {} datagrams; dropped {}",
-            figures.sender.frames,
+            figures.sender.frames - figures.abandoned,
             figures.pipeline.passed_through,
             figures.network.datagrams,
             figures.dropped()

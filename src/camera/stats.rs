@@ -75,6 +75,8 @@ pub struct Figures {
     pub limited: u64,
     /// Notices (NO SIGNAL) among the frames sent.
     pub notices: u64,
+    /// Frames that the network did not take, as a whole or in part.
+    pub abandoned: u64,
     /// What the source dropped.
     pub drops: Drops,
     /// How frames were made ready.
@@ -123,7 +125,8 @@ impl Figures {
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         let Drops { flagged, empty, truncated, malformed, oversized, .. } = self.drops;
-        flagged + empty + truncated + malformed + oversized + self.pipeline.failed + self.pipeline.oversized
+        let here = self.pipeline.failed + self.pipeline.oversized + self.abandoned;
+        flagged + empty + truncated + malformed + oversized + here
     }
 
     fn json(&self, last: bool) -> Json {
@@ -152,6 +155,7 @@ impl Figures {
             },
             datagrams: self.network.datagrams,
             datagram_bytes: self.network.bytes,
+            frames_abandoned: self.abandoned,
             datagrams_abandoned: self.sender.abandoned,
             network: JsonNetwork {
                 system_calls: self.network.system_calls,
@@ -185,6 +189,7 @@ struct Json {
     dropped: JsonDrops,
     datagrams: u64,
     datagram_bytes: u64,
+    frames_abandoned: u64,
     datagrams_abandoned: u64,
     network: JsonNetwork,
     capture_to_taken_us: Percentiles,
@@ -218,6 +223,7 @@ struct JsonNetwork {
 
 /// Where `--stats-json` goes.
 pub struct StatsFile {
+    name: String,
     out: Box<dyn Write>,
     /// Keeps its memory from line to line.
     line: Vec<u8>,
@@ -228,24 +234,32 @@ impl StatsFile {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let out: Box<dyn Write> =
-            if path.as_os_str() == "-" { Box::new(io::stdout()) } else { Box::new(File::create(path)?) };
-        Ok(Self { out, line: Vec::with_capacity(1024) })
+    /// The name, and why it cannot be written.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let out: Box<dyn Write> = if name == "-" {
+            Box::new(io::stdout())
+        } else {
+            Box::new(File::create(path).map_err(|why| format!("{name}: {why}"))?)
+        };
+        Ok(Self { name, out, line: Vec::with_capacity(2048) })
     }
 
     /// Writes one line.
     ///
     /// # Errors
     ///
-    /// If it cannot be written: a full disk, a closed pipe.
-    pub fn write(&mut self, figures: &Figures, last: bool) -> io::Result<()> {
+    /// The name, and why it cannot be written: a full disk, a closed pipe.
+    pub fn write(&mut self, figures: &Figures, last: bool) -> Result<(), String> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &figures.json(last))?;
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        self.out.flush()
+        serde_json::to_writer(&mut self.line, &figures.json(last))
+            .map_err(io::Error::from)
+            .and_then(|()| {
+                self.line.push(b'\n');
+                self.out.write_all(&self.line)?;
+                self.out.flush()
+            })
+            .map_err(|why| format!("{}: {why}", self.name))
     }
 }
 

@@ -176,6 +176,8 @@ impl Network {
             live.finish();
         }
         let now = clock::now();
+        // First of all: the report counts what has been written.
+        self.outlets.close();
         let report = self.report(now);
         log::info!("{report}");
         let line = self.outlets.wants_lines().then(|| report.json(&self.identity, true));
@@ -362,9 +364,13 @@ impl Inlet {
         };
         match self.pool.adopt(buffer, info.len, stamp) {
             Ok(frame) => {
+                let notice = info.flags.is_notice();
                 self.last_frame = now;
                 self.figures.frame(&stamp, info.len, frame.size(), None);
-                outlets.frame(&frame);
+                if notice {
+                    self.figures.notice();
+                }
+                outlets.frame(&frame, notice);
             }
             Err(defect) => {
                 self.figures.damaged();

@@ -93,10 +93,12 @@ impl FramePipe {
         self.worker.if_ended(end)
     }
 
-    /// Writes what is queued, for at most [`PATIENCE`].
+    /// Writes what is queued, for at most [`PATIENCE`]; tells how that ended and how many frames were written
+    /// in all.
     #[must_use]
-    pub fn finish(self) -> OutputEnd {
-        self.worker.finish(PATIENCE).unwrap_or(OutputEnd::ReaderStuck)
+    pub fn finish(self) -> (OutputEnd, u64) {
+        let end = self.worker.finish(PATIENCE).unwrap_or(OutputEnd::ReaderStuck);
+        (end, self.written.load(Relaxed))
     }
 }
 

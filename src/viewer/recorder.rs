@@ -104,14 +104,14 @@ impl fmt::Display for RecordError {
         match self {
             Self::Extension { path } => write!(
                 f,
-                "--record {}: the name must end in .mkv (Matroska, with times) or .mjpeg (bare images)",
+                "{}: the name must end in .mkv (Matroska, with times) or .mjpeg (bare images)",
                 path.display()
             ),
             Self::Exists { path } => {
-                write!(f, "--record {}: the file exists; choose another name or remove it", path.display())
+                write!(f, "{}: the file exists; choose another name or remove it", path.display())
             }
             Self::Create { path, reason } => {
-                write!(f, "--record {}: cannot create the file: {reason}", path.display())
+                write!(f, "{}: cannot create the file: {reason}", path.display())
             }
             Self::Full { path } => write!(
                 f,
