@@ -42,6 +42,7 @@ const HOUSE: &[Room] = &[
     room("exit", (5, 0), &["exit"]),
     room("live line", (5, 0), &["live"]),
     room("logging", (5, 0), &["logging"]),
+    room("outlet queues", (5, 0), &["outlet"]),
     room("signals", (5, 0), &["signals"]),
     room("codec", (5, 1), &["codec"]),
     room("net", (5, 1), &["net"]),
@@ -59,6 +60,7 @@ const CAMERA_RUN_LOOP: &[&str] = &[
     "camera/demo*",
     "camera/open*",
     "camera/pipeline*",
+    "camera/reporter*",
     "camera/run*",
     "camera/stats*",
 ];
@@ -68,11 +70,10 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/condition*",
     "viewer/config*",
     "viewer/decode*",
+    "viewer/listening*",
     "viewer/memory*",
     "viewer/network*",
     "viewer/outlets*",
-    "viewer/run*",
-    "viewer/stats*",
     "viewer/watch*",
 ];
 

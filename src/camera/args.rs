@@ -55,11 +55,17 @@ When frames are touched:
   with --quality (80 unless given), baseline, with a restart marker in
   every row of blocks.";
 
+const SOURCES: &str = "Where frames come from: /dev/videoN, pattern[:WxH@FPS], file:PATH (.mjpeg, .avi or a \
+                       folder of .jpg; loops), or - (MJPEG on standard input)";
+
+const AREA: &str = "JSON with four picked corners to rectify: \
+                    {\"selected_rect\":[[x,y] x4],\"visible_rect\":[[x,y] x4]}";
+
 /// Options of `sealcam stream`.
 #[derive(Debug, Args)]
 #[command(after_help = TOUCHED)]
 pub struct StreamArgs {
-    /// Where to send: a host or a multicast group, IPv4 or [IPv6]
+    /// Where to send: a host or a multicast group; IPv6 addresses in brackets
     #[arg(value_name = "ADDR:PORT")]
     pub destination: String,
 
@@ -67,9 +73,8 @@ pub struct StreamArgs {
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
 
-    /// Where frames come from: /dev/videoN, pattern[:WxH@FPS], file:PATH (.mjpeg, .avi or a folder of .jpg;
-    /// loops), or - (MJPEG on standard input)
-    #[arg(long, value_name = "SRC", default_value = "/dev/video0")]
+    /// Where frames come from
+    #[arg(long, value_name = "SRC", default_value = "/dev/video0", help = SOURCES)]
     pub source: String,
 
     /// JPEG quality, 1..=100; see below for when frames are touched
@@ -113,8 +118,8 @@ pub struct StreamArgs {
     #[arg(long, value_name = "0-63", default_value_t = crate::net::DEFAULT_DSCP, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub dscp: u8,
 
-    /// JSON with four picked corners to rectify: {"selected_rect":[[x,y] x4],"visible_rect":[[x,y] x4]}
-    #[arg(long, value_name = "FILE")]
+    /// JSON with four picked corners to rectify
+    #[arg(long, value_name = "FILE", help = AREA)]
     pub area: Option<PathBuf>,
 
     /// JSON with what to ask of the camera: {"width":640,"height":360,"fps":60}; --size and --fps win

@@ -4,7 +4,7 @@
 //! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
 //! the next frame that leaves is the newest.
 
-use std::io::IsTerminal;
+use std::io::Stderr;
 
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -15,13 +15,15 @@ use super::config::StreamConfig;
 use super::open;
 use super::pipeline::{Pipeline, Ready};
 use super::rate_limit::FrameLimiter;
+use super::reporter::Reporter;
 use super::source::{Source, SourceError};
-use super::stats::{Figures, Percentiles, Stages, StatsFile, Ticker};
+use super::stats::{self, Figures, Stages, Ticker};
 use crate::clock;
 use crate::exit::RunError;
 use crate::keys::state::StateFolder;
 use crate::keys::{key_file, random, start_counter};
-use crate::net::{MediaSender, Outcome};
+use crate::live::LiveText;
+use crate::net::{MediaSender, Outcome, SendOptions};
 use crate::proto::fragment;
 use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use crate::signals::Signals;
@@ -32,18 +34,24 @@ use crate::wire::{Flags, MIN_DATAGRAM};
 const STUCK: Duration = Duration::from_millis(100);
 /// Pause where the socket is writable but the device behind it is full.
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
-/// Between lines about figures where nobody watches a terminal.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// How often a path that has become smaller is looked at again.
+const PATH_INTERVAL: Duration = Duration::from_secs(60);
+/// Bytes of UDP payload that get through nearly everywhere, tunnels included.
+const ANYWHERE: usize = 1200;
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
+///
+/// `live` is the terminal's line for figures, if standard error is a terminal.
 ///
 /// # Errors
 ///
 /// [`RunError`] with a sentence that names the mend.
-pub fn stream(config: &StreamConfig) -> Result<(), RunError> {
+pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
+    let stats = config.stats_json.as_deref().map(stats::open).transpose();
+    let stats = stats.map_err(|why| RunError::Usage(format!("--stats-json: {why}")))?;
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
-    Streaming::start(config, signals)?.run()
+    let reporter = Reporter::start(clock::now(), stats, live)?;
+    Streaming::start(config, signals, reporter)?.run()
 }
 
 struct Streaming {
@@ -53,8 +61,10 @@ struct Streaming {
     sender: Sender,
     socket: MediaSender,
     signals: Signals,
-    /// The datagram size was asked for, so it is not changed behind anyone's back.
-    size_is_fixed: bool,
+    /// Bytes of a datagram where the path carries them; `None` if the size was asked for, and is then not
+    /// changed behind anyone's back.
+    usual_datagram: Option<usize>,
+    path: Ticker,
     frames_wanted: Option<u64>,
     started: Instant,
     /// When the frame that is leaving was captured.
@@ -66,13 +76,7 @@ struct Streaming {
     /// Frames that were given up on their way to the network.
     abandoned: u64,
     stages: Stages,
-    stats: Ticker,
-    stats_file: Option<StatsFile>,
-    /// The stream goes on without its figures, but that is no success.
-    stats_failure: Option<RunError>,
-    log: Ticker,
-    terminal: bool,
-    before: Option<Figures>,
+    reporter: Reporter,
 }
 
 /// The network takes nothing at the moment.
@@ -91,11 +95,9 @@ struct Told {
 }
 
 impl Streaming {
-    fn start(config: &StreamConfig, signals: Signals) -> Result<Self, RunError> {
+    fn start(config: &StreamConfig, signals: Signals, reporter: Reporter) -> Result<Self, RunError> {
         let key = key_file::read(&config.key).map_err(|why| RunError::usage(format!("--key: {why}")))?;
         let state = StateFolder::open(config.state.as_deref()).map_err(RunError::failed)?;
-        let stats_file = config.stats_json.as_deref().map(StatsFile::open).transpose();
-        let stats_file = stats_file.map_err(|why| RunError::usage(format!("--stats-json: {why}")))?;
         let (socket, trouble) = MediaSender::open_patiently(&config.send)
             .map_err(|why| RunError::usage(format!("sending: {why}")))?;
         let datagram = datagram_size(config, &socket)?;
@@ -137,7 +139,8 @@ impl Streaming {
             sender,
             socket,
             signals,
-            size_is_fixed: config.packet_size.is_some(),
+            usual_datagram: config.packet_size.is_none().then(|| usual_datagram(&config.send)),
+            path: Ticker::new(now, PATH_INTERVAL),
             frames_wanted: config.frames,
             started: now,
             leaving: None,
@@ -147,12 +150,7 @@ impl Streaming {
             notices: 0,
             abandoned: 0,
             stages: Stages::default(),
-            stats: Ticker::new(now, STATS_INTERVAL),
-            stats_file,
-            stats_failure: None,
-            log: Ticker::new(now, LOG_INTERVAL),
-            terminal: std::io::stderr().is_terminal(),
-            before: None,
+            reporter,
         })
     }
 
@@ -177,10 +175,10 @@ impl Streaming {
                     Err(SourceError::Failed(why)) => break Err(RunError::Failed(why)),
                 }
             }
-            self.wait(now).map_err(RunError::failed)?;
+            self.wait().map_err(RunError::failed)?;
         };
-        self.finish();
-        ended.and(self.stats_failure.map_or(Ok(()), Err))
+        let told = self.finish();
+        ended.and(told)
     }
 
     /// Whoever writes the frames may have failed to, and would not be noticed otherwise.
@@ -256,7 +254,7 @@ impl Streaming {
 
     fn path_is_smaller(&mut self, limit: Option<usize>) {
         let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
-        if let (Some(limit), false) = (smaller, self.size_is_fixed) {
+        if let (Some(limit), Some(_)) = (smaller, self.usual_datagram) {
             log::info!("the path carries datagrams of {limit} bytes at most; cutting frames accordingly");
             if let Err(why) = self.sender.set_datagram(limit) {
                 log::error!("{why}");
@@ -311,8 +309,8 @@ impl Streaming {
     }
 
     /// Waits for the source, the socket, a signal or the next due time.
-    fn wait(&self, now: Instant) -> nix::Result<()> {
-        let mut until = self.stats.due();
+    fn wait(&self) -> nix::Result<()> {
+        let mut until = self.reporter.due();
         let mut fds: FixedVec<PollFd<'_>, 3> = FixedVec::new();
         // Capacity 3 is what is pushed at most.
         let _ = fds.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
@@ -332,7 +330,8 @@ impl Streaming {
             }
             until = self.source.wake_at().map_or(until, |at| until.min(at));
         }
-        let timeout = TimeSpec::from_duration(until.since(now));
+        // Read only now: sending has taken its time, and the next run must not be late by it.
+        let timeout = TimeSpec::from_duration(until.since(clock::now()));
         match ppoll(&mut fds, Some(timeout), None) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(why) => Err(why),
@@ -340,7 +339,6 @@ impl Streaming {
     }
 
     fn figures(&self, now: Instant) -> Figures {
-        let stage = |stage: &super::stats::Latencies| -> Percentiles { stage.percentiles() };
         Figures {
             running: now.since(self.started),
             limited: self.limited,
@@ -350,38 +348,37 @@ impl Streaming {
             pipeline: self.pipeline.counters(),
             sender: self.sender.counters(),
             network: self.socket.counters(),
-            stages: [stage(&self.stages.taken), stage(&self.stages.sealed), stage(&self.stages.sent)],
+            stages: self.stages.percentiles(),
         }
     }
 
     fn report(&mut self, now: Instant) {
-        if !self.stats.tick(now) {
+        if !self.reporter.tick(now) {
             return;
         }
         if let Some(turn) = self.socket.tend(now) {
             log::warn!("{turn}");
         }
-        if self.terminal || self.log.tick(now) {
-            let figures = self.figures(now);
-            let before = self.before.replace(figures);
-            log::info!("{}", figures.line(&before.unwrap_or(figures.zero())));
+        if self.path.tick(now) {
+            self.path_may_be_larger();
         }
-        self.write_stats(now, false);
+        let figures = self.figures(now);
+        self.reporter.tell(now, &figures);
     }
 
-    fn write_stats(&mut self, now: Instant, last: bool) {
-        let figures = self.figures(now);
-        if let Some(Err(why)) = self.stats_file.as_mut().map(|file| file.write(&figures, last)) {
-            log::error!("--stats-json: {why}; no more figures are written");
-            self.stats_failure = Some(RunError::Failed(format!("--stats-json: {why}")));
-            self.stats_file = None;
+    /// A path that was smaller for a while, or was said to be, carries the usual size again.
+    fn path_may_be_larger(&mut self) {
+        let Some(usual) = self.usual_datagram else { return };
+        let carries = self.socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual));
+        // Rounded down to even ones.
+        if carries > self.sender.datagram() + 1 && self.sender.set_datagram(carries).is_ok() {
+            log::info!("the path carries datagrams of {carries} bytes again");
         }
     }
 
-    fn finish(&mut self) {
-        let now = clock::now();
-        self.write_stats(now, true);
-        let figures = self.figures(now);
+    fn finish(self) -> Result<(), RunError> {
+        let figures = self.figures(clock::now());
+        let told = self.reporter.finish(&figures);
         log::info!(
             "sent {} frames ({} passed through) in {} datagrams; dropped {}",
             figures.sender.frames - figures.abandoned,
@@ -389,20 +386,27 @@ impl Streaming {
             figures.network.datagrams,
             figures.dropped()
         );
+        told
     }
 }
 
 /// Bytes of a datagram: as asked for, else what the route is sure to carry.
 fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    /// What gets through nearly everywhere, tunnels included.
-    const ANYWHERE: usize = 1200;
-    let to = config.send.to.ip().to_canonical();
     if let Some(size) = config.packet_size {
         socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
         return Ok(size);
     }
-    let stays_here = to.is_loopback() || to.is_multicast() && config.send.ttl.unwrap_or(1) == 1;
-    let ethernet = if to.is_ipv4() { 1472 } else { 1452 };
-    let usual = if stays_here { ethernet } else { ANYWHERE };
+    let usual = usual_datagram(&config.send);
     Ok(socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual)).max(MIN_DATAGRAM))
+}
+
+/// What an Ethernet frame carries where the stream stays on one, else what gets through anywhere.
+fn usual_datagram(send: &SendOptions) -> usize {
+    let to = send.to.ip().to_canonical();
+    let stays_here = to.is_loopback() || to.is_multicast() && send.ttl.unwrap_or(1) == 1;
+    match stays_here {
+        true if to.is_ipv4() => 1472,
+        true => 1452,
+        false => ANYWHERE,
+    }
 }

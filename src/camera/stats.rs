@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::pipeline::PipelineCounters;
 use super::source::Drops;
 use crate::net::SendCounters;
+use crate::outlet::lines::LineOutput;
 use crate::proto::sender::SenderCounters;
 use crate::time::{Duration, Instant};
 
@@ -64,6 +65,14 @@ pub struct Stages {
     pub sealed: Latencies,
     /// Until its last datagram was handed to the network.
     pub sent: Latencies,
+}
+
+impl Stages {
+    /// Over the last 256 frames: taken, sealed, sent.
+    #[must_use]
+    pub fn percentiles(&self) -> [Percentiles; 3] {
+        [&self.taken, &self.sealed, &self.sent].map(Latencies::percentiles)
+    }
 }
 
 /// All figures at one moment.
@@ -127,6 +136,13 @@ impl Figures {
         let Drops { flagged, empty, truncated, malformed, oversized, .. } = self.drops;
         let here = self.pipeline.failed + self.pipeline.oversized + self.abandoned;
         flagged + empty + truncated + malformed + oversized + here
+    }
+
+    /// One JSON object without a line break.
+    #[must_use]
+    pub fn to_json(&self, last: bool) -> String {
+        // Numbers under fixed names: there is nothing in it that can fail.
+        serde_json::to_string(&self.json(last)).unwrap_or_default()
     }
 
     fn json(&self, last: bool) -> Json {
@@ -221,45 +237,37 @@ struct JsonNetwork {
     reopened: u64,
 }
 
-/// Where `--stats-json` goes.
-pub struct StatsFile {
-    name: String,
-    out: Box<dyn Write>,
-    /// Keeps its memory from line to line.
-    line: Vec<u8>,
+/// Opens what `--stats-json` names, replacing what is there; `-` is standard output.
+///
+/// Before signals are held back: to open a pipe that nobody reads waits, and must be interruptible.
+///
+/// # Errors
+///
+/// The name, and why it cannot be written.
+pub fn open(path: &Path) -> Result<StatsTarget, String> {
+    let name = path.display().to_string();
+    let out: Box<dyn Write + Send> = if name == "-" {
+        Box::new(io::stdout())
+    } else {
+        Box::new(File::create(path).map_err(|why| format!("{name}: {why}"))?)
+    };
+    Ok(StatsTarget { name, out })
 }
 
-impl StatsFile {
-    /// Opens `path`, replacing what is there; `-` is standard output.
-    ///
-    /// # Errors
-    ///
-    /// The name, and why it cannot be written.
-    pub fn open(path: &Path) -> Result<Self, String> {
-        let name = path.display().to_string();
-        let out: Box<dyn Write> = if name == "-" {
-            Box::new(io::stdout())
-        } else {
-            Box::new(File::create(path).map_err(|why| format!("{name}: {why}"))?)
-        };
-        Ok(Self { name, out, line: Vec::with_capacity(2048) })
-    }
+/// An open file or pipe for figures.
+pub struct StatsTarget {
+    name: String,
+    out: Box<dyn Write + Send>,
+}
 
-    /// Writes one line.
+impl StatsTarget {
+    /// Starts the thread that writes, so that a reader that does not read holds nothing up.
     ///
     /// # Errors
     ///
-    /// The name, and why it cannot be written: a full disk, a closed pipe.
-    pub fn write(&mut self, figures: &Figures, last: bool) -> Result<(), String> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, &figures.json(last))
-            .map_err(io::Error::from)
-            .and_then(|()| {
-                self.line.push(b'\n');
-                self.out.write_all(&self.line)?;
-                self.out.flush()
-            })
-            .map_err(|why| format!("{}: {why}", self.name))
+    /// If the system gives no thread.
+    pub fn start(self) -> io::Result<LineOutput> {
+        LineOutput::start(&self.name, self.out)
     }
 }
 

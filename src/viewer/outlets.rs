@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use super::config::WatchConfig;
 use super::figures::OutletTotals;
 use super::frame::Frame;
-use super::output::{FramePipe, LineOutput, OutputEnd};
+use super::output::FramePipe;
 use super::recorder::{Progress, RecordError, Recorder};
 use super::snapshot::{Snapshots, Target};
 use super::window::WindowHandle;
 use crate::exit::RunError;
+use crate::outlet::lines::{LineOutput, OutputEnd};
 
 /// What becomes of the frames and figures.
 pub struct Outlets {

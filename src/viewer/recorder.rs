@@ -13,8 +13,8 @@
 mod sink;
 
 use super::frame::Frame;
-use super::queue::{Limit, Queue};
-use super::worker::Worker;
+use crate::outlet::queue::{Limit, Queue};
+use crate::outlet::worker::Worker;
 use crate::time::Duration;
 use sink::Sink;
 use std::fmt;

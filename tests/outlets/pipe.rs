@@ -1,5 +1,6 @@
 use crate::pictures::{Stream, grey, without_tables};
-use sealcam::viewer::output::{FramePipe, LineOutput, OutputEnd, PIPE_QUEUE};
+use sealcam::outlet::lines::{LineOutput, OutputEnd};
+use sealcam::viewer::output::{FramePipe, PIPE_QUEUE};
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
