@@ -4,12 +4,18 @@
 //! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
 //! the next frame that leaves is the newest.
 
+mod datagram;
+mod listeners;
+
 use std::io::IsTerminal;
 
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
+
+use datagram::datagram_size;
+use listeners::Listeners;
 
 use super::config::StreamConfig;
 use super::open;
@@ -61,6 +67,7 @@ struct Streaming {
     leaving: Option<Instant>,
     blocked: Option<Blocked>,
     told: Told,
+    listeners: Listeners,
     limited: u64,
     notices: u64,
     /// Frames that were given up on their way to the network.
@@ -85,7 +92,6 @@ struct Blocked {
 /// What has been said, and is not said again for every frame.
 #[derive(Default)]
 struct Told {
-    refused: bool,
     too_large: bool,
     oversized: bool,
 }
@@ -143,6 +149,7 @@ impl Streaming {
             leaving: None,
             blocked: None,
             told: Told::default(),
+            listeners: Listeners::default(),
             limited: 0,
             notices: 0,
             abandoned: 0,
@@ -220,7 +227,10 @@ impl Streaming {
                 }
                 outcome => {
                     self.give_up();
-                    self.explain(outcome);
+                    // The socket tells the rest through its counters and `tend`.
+                    if let Outcome::TooLarge { limit } = outcome {
+                        self.path_is_smaller(limit);
+                    }
                 }
             }
         }
@@ -238,22 +248,9 @@ impl Streaming {
         if let Some(captured) = self.leaving.take() {
             self.stages.sent.add(clock::now().since(captured));
         }
-        self.told.refused = false;
     }
 
-    /// Says, once, why frames do not leave, and adapts to a smaller path.
-    fn explain(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::TooLarge { limit } => self.path_is_smaller(limit),
-            Outcome::Refused if !self.told.refused => {
-                self.told.refused = true;
-                log::info!("nobody listens at the destination yet; sending goes on");
-            }
-            // The socket tells the rest through `tend`.
-            _ => {}
-        }
-    }
-
+    /// Adapts to a smaller path, or says once why frames do not leave.
     fn path_is_smaller(&mut self, limit: Option<usize>) {
         let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
         if let (Some(limit), false) = (smaller, self.size_is_fixed) {
@@ -361,6 +358,9 @@ impl Streaming {
         if let Some(turn) = self.socket.tend(now) {
             log::warn!("{turn}");
         }
+        if let Some(heard) = self.listeners.look(now, &self.socket.counters()) {
+            log::info!("{heard}");
+        }
         if self.terminal || self.log.tick(now) {
             let figures = self.figures(now);
             let before = self.before.replace(figures);
@@ -390,19 +390,4 @@ impl Streaming {
             figures.dropped()
         );
     }
-}
-
-/// Bytes of a datagram: as asked for, else what the route is sure to carry.
-fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    /// What gets through nearly everywhere, tunnels included.
-    const ANYWHERE: usize = 1200;
-    let to = config.send.to.ip().to_canonical();
-    if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
-        return Ok(size);
-    }
-    let stays_here = to.is_loopback() || to.is_multicast() && config.send.ttl.unwrap_or(1) == 1;
-    let ethernet = if to.is_ipv4() { 1472 } else { 1452 };
-    let usual = if stays_here { ethernet } else { ANYWHERE };
-    Ok(socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual)).max(MIN_DATAGRAM))
 }
