@@ -67,6 +67,7 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/args*",
     "viewer/condition*",
     "viewer/config*",
+    "viewer/decode*",
     "viewer/memory*",
     "viewer/network*",
     "viewer/outlets*",

@@ -46,13 +46,14 @@ pub enum Command {
 /// When JPEG frames are touched, for the help of the options that cause it.
 const TOUCHED: &str = "\
 When frames are touched:
-  A JPEG frame of the camera is sent as it came, bit for bit. It is changed only when
-    --quality   is lower than what the camera used: its coefficients are quantised again, which costs
-                less than decoding and encoding and loses nothing else;
-    --area      is given, or --size is not a size that the source delivers: it is decoded, transformed
-                and encoded again.
-  Raw frames (YUYV, UYVY, NV12, YU12, RGB24, GREY) are always encoded, with --quality (80 unless given),
-  baseline, with a restart marker in every row of blocks.";
+  A JPEG frame is sent as the camera made it, bit for bit, unless
+    --quality is lower than what the camera used. Its coefficients are
+      then quantised again, which costs less than decoding and encoding.
+    --area is given, or --size is not a size that the source delivers.
+      It is then decoded, transformed and encoded again.
+  Raw frames (YUYV, UYVY, NV12, YU12, RGB24, GREY) are always encoded,
+  with --quality (80 unless given), baseline, with a restart marker in
+  every row of blocks.";
 
 /// Options of `sealcam stream`.
 #[derive(Debug, Args)]
