@@ -4,12 +4,18 @@
 //! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
 //! the next frame that leaves is the newest.
 
+mod datagram;
+mod listeners;
+
 use std::io::Stderr;
 
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
+
+use datagram::{carried, datagram_size, usual};
+use listeners::Listeners;
 
 use super::config::StreamConfig;
 use super::open;
@@ -23,7 +29,7 @@ use crate::exit::RunError;
 use crate::keys::state::StateFolder;
 use crate::keys::{key_file, random, start_counter};
 use crate::live::LiveText;
-use crate::net::{MediaSender, Outcome, SendOptions};
+use crate::net::{MediaSender, Outcome};
 use crate::proto::fragment;
 use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use crate::signals::Signals;
@@ -36,8 +42,6 @@ const STUCK: Duration = Duration::from_millis(100);
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
 /// How often a path that has become smaller is looked at again.
 const PATH_INTERVAL: Duration = Duration::from_secs(60);
-/// Bytes of UDP payload that get through nearly everywhere, tunnels included.
-const ANYWHERE: usize = 1200;
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
 ///
@@ -71,6 +75,7 @@ struct Streaming {
     leaving: Option<Instant>,
     blocked: Option<Blocked>,
     told: Told,
+    listeners: Listeners,
     limited: u64,
     notices: u64,
     /// Frames that were given up on their way to the network.
@@ -89,7 +94,6 @@ struct Blocked {
 /// What has been said, and is not said again for every frame.
 #[derive(Default)]
 struct Told {
-    refused: bool,
     too_large: bool,
     oversized: bool,
 }
@@ -139,13 +143,14 @@ impl Streaming {
             sender,
             socket,
             signals,
-            usual_datagram: config.packet_size.is_none().then(|| usual_datagram(&config.send)),
+            usual_datagram: config.packet_size.is_none().then(|| usual(&config.send)),
             path: Ticker::new(now, PATH_INTERVAL),
             frames_wanted: config.frames,
             started: now,
             leaving: None,
             blocked: None,
             told: Told::default(),
+            listeners: Listeners::default(),
             limited: 0,
             notices: 0,
             abandoned: 0,
@@ -218,7 +223,10 @@ impl Streaming {
                 }
                 outcome => {
                     self.give_up();
-                    self.explain(outcome);
+                    // The socket tells the rest through its counters and `tend`.
+                    if let Outcome::TooLarge { limit } = outcome {
+                        self.path_is_smaller(limit);
+                    }
                 }
             }
         }
@@ -236,22 +244,9 @@ impl Streaming {
         if let Some(captured) = self.leaving.take() {
             self.stages.sent.add(clock::now().since(captured));
         }
-        self.told.refused = false;
     }
 
-    /// Says, once, why frames do not leave, and adapts to a smaller path.
-    fn explain(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::TooLarge { limit } => self.path_is_smaller(limit),
-            Outcome::Refused if !self.told.refused => {
-                self.told.refused = true;
-                log::info!("nobody listens at the destination yet; sending goes on");
-            }
-            // The socket tells the rest through `tend`.
-            _ => {}
-        }
-    }
-
+    /// Adapts to a smaller path, or says once why frames do not leave.
     fn path_is_smaller(&mut self, limit: Option<usize>) {
         let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
         if let (Some(limit), Some(_)) = (smaller, self.usual_datagram) {
@@ -362,6 +357,9 @@ impl Streaming {
         if self.path.tick(now) {
             self.path_may_be_larger();
         }
+        if let Some(heard) = self.listeners.look(now, &self.socket.counters()) {
+            log::info!("{heard}");
+        }
         let figures = self.figures(now);
         self.reporter.tell(now, &figures);
     }
@@ -369,9 +367,8 @@ impl Streaming {
     /// A path that was smaller for a while, or was said to be, carries the usual size again.
     fn path_may_be_larger(&mut self) {
         let Some(usual) = self.usual_datagram else { return };
-        let carries = self.socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual));
-        // Rounded down to even ones.
-        if carries > self.sender.datagram() + 1 && self.sender.set_datagram(carries).is_ok() {
+        let carries = carried(usual, &self.socket);
+        if carries > self.sender.datagram() && self.sender.set_datagram(carries).is_ok() {
             log::info!("the path carries datagrams of {carries} bytes again");
         }
     }
@@ -387,26 +384,5 @@ impl Streaming {
             figures.dropped()
         );
         told
-    }
-}
-
-/// Bytes of a datagram: as asked for, else what the route is sure to carry.
-fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
-        return Ok(size);
-    }
-    let usual = usual_datagram(&config.send);
-    Ok(socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual)).max(MIN_DATAGRAM))
-}
-
-/// What an Ethernet frame carries where the stream stays on one, else what gets through anywhere.
-fn usual_datagram(send: &SendOptions) -> usize {
-    let to = send.to.ip().to_canonical();
-    let stays_here = to.is_loopback() || to.is_multicast() && send.ttl.unwrap_or(1) == 1;
-    match stays_here {
-        true if to.is_ipv4() => 1472,
-        true => 1452,
-        false => ANYWHERE,
     }
 }

@@ -138,7 +138,11 @@ impl Outlets {
             self.lines = None;
             self.output_ended("--stats-json", &end);
         }
-        if let Some(end) = self.pipe.as_ref().and_then(FramePipe::ended) {
+        let end = self.pipe.as_ref().and_then(|pipe| {
+            // Only writing would tell, and there may be nothing to write for hours.
+            pipe.ended().or_else(|| stdout_reader_has_gone().then_some(OutputEnd::ReaderGone))
+        });
+        if let Some(end) = end {
             self.ended = self.totals();
             self.pipe = None;
             self.output_ended("--stdout", &end);
@@ -221,6 +225,23 @@ impl Outlets {
             }
         }
     }
+}
+
+/// Whether standard output is a pipe that nobody reads from any more.
+#[cfg(unix)]
+fn stdout_reader_has_gone() -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let stdout = io::stdout();
+    // POLLERR is reported whether it is asked for or not.
+    let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    poll(&mut fds, PollTimeout::ZERO).is_ok()
+        && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+}
+
+#[cfg(not(unix))]
+fn stdout_reader_has_gone() -> bool {
+    false
 }
 
 fn note_recorded(totals: &mut OutletTotals, progress: &Progress) {

@@ -22,7 +22,8 @@ pub(crate) fn plug_in(lab: &Lab, host: &'static str) {
     let (at_host, at_switch) = (format!("v{host}"), format!("s{host}"));
     lab.link(host, &at_host, "s", &at_switch);
     lab.ip("s", &format!("link set {at_switch} master switch up"));
-    lab.ip(host, &format!("link set {at_host} up"));
+    // An adapter has the same address on the link wherever it is plugged in.
+    lab.ip(host, &format!("link set {at_host} address 02:00:00:00:77:{:02x} up", host.as_bytes()[0]));
     give_addresses(lab, host);
 }
 

@@ -183,12 +183,28 @@ fn both_end_cleanly_within_a_second_whenever_they_are_told_to() {
 
 #[test]
 fn a_pipe_whose_reader_goes_ends_the_viewer_without_a_failure() {
+    // Whether frames still come or not.
+    for frames in ["", "--frames 20"] {
+        a_pipe_whose_reader_goes(frames);
+    }
+}
+
+fn a_pipe_whose_reader_goes(frames: &str) {
     let (room, at) = (Room::new("reader"), v4());
-    let camera = Program::start(room.camera(&at, "--source pattern:320x240@30"));
-    let mut viewer =
-        room.viewer(&at, "--stdout").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut viewer = room.viewer(&at, "--stdout");
+    let mut viewer = viewer.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    pause(500);
+    let camera = Program::start(room.camera(&at, &format!("--source pattern:320x240@30 {frames}")));
     let mut head = vec![0; 20_000];
-    viewer.stdout.take().unwrap().read_exact(&mut head).unwrap();
+    let mut reader = viewer.stdout.take().unwrap();
+    reader.read_exact(&mut head).unwrap();
+    let camera = if frames.is_empty() {
+        Some(camera)
+    } else {
+        camera.succeeds();
+        None
+    };
+    drop(reader);
     assert!(head.starts_with(&[0xff, 0xd8]));
     // The pipe is closed now.
     let start = sealcam::clock::now();
@@ -205,7 +221,26 @@ fn a_pipe_whose_reader_goes_ends_the_viewer_without_a_failure() {
     viewer.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!(status.code(), Some(0), "{told}");
     assert!(told.contains("the reader has closed the pipe"), "{told}");
-    camera.ends_well();
+    assert!(crate::program::since(start) < Duration::from_secs(3));
+    if let Some(camera) = camera {
+        camera.ends_well();
+    }
+}
+
+#[test]
+fn a_camera_says_whether_anybody_listens() {
+    for at in here() {
+        let room = Room::new("listeners");
+        let camera = Program::start(room.camera(&at, "--source pattern:160x120@30"));
+        let took = camera.wait_for("nobody listens at the destination: start sealview there");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        let viewer = Program::viewer(room.viewer(&at, "--timeout 20"));
+        viewer.wait_for("info: stream ");
+        camera.wait_for("somebody listens at the destination now");
+        viewer.ends_well();
+        let camera = camera.ends_well();
+        assert!(camera.told.contains("dropped 0"), "no frame is lost to that: {}", camera.told);
+    }
 }
 
 #[test]

@@ -12,6 +12,8 @@
 mod display;
 #[path = "../fake_camera/images.rs"]
 mod images;
+#[path = "../fake_camera/library.rs"]
+mod library;
 #[path = "../lab/namespaces.rs"]
 #[allow(dead_code, reason = "the sockets' own tests use more of it")]
 mod namespaces;

@@ -63,6 +63,14 @@ pub(crate) fn split(mut stream: &[u8]) -> Vec<&[u8]> {
 /// Asserts that `received` are images of `sent`, which go round, in order and unchanged; few are missing.
 #[track_caller]
 pub(crate) fn assert_in_order(received: &[&[u8]], sent: &[Vec<u8>]) {
+    let missing = missing(received, sent);
+    assert!(missing * 4 <= received.len(), "{missing} missing among {}", received.len());
+}
+
+/// Asserts that `received` are images of `sent`, which go round, in order and unchanged; how many are missing
+/// between them.
+#[track_caller]
+pub(crate) fn missing(received: &[&[u8]], sent: &[Vec<u8>]) -> usize {
     let mut before: Option<usize> = None;
     let mut missing = 0;
     for (nth, image) in received.iter().enumerate() {
@@ -75,7 +83,7 @@ pub(crate) fn assert_in_order(received: &[&[u8]], sent: &[Vec<u8>]) {
         }
         before = Some(at);
     }
-    assert!(missing * 4 <= received.len(), "{missing} missing among {}", received.len());
+    missing
 }
 
 /// Decodes an image.

@@ -13,7 +13,7 @@ pub(crate) struct Faults {
     pub(crate) doubled: u64,
     /// Held back until some others have passed.
     pub(crate) held: u64,
-    /// Goes through, and with it a copy in which one bit is another one.
+    /// A copy in which one bit is another one goes ahead of it.
     pub(crate) shadowed: u64,
 }
 
@@ -106,7 +106,7 @@ fn pass(socket: &UdpSocket, to: SocketAddr, faults: Faults, mut random: Random, 
         if from == to {
             continue;
         }
-        let datagram = &mut buffer[..len];
+        let datagram = &buffer[..len];
         state.record.lock().unwrap().push(datagram.to_vec());
         let mut passed = state.passed.lock().unwrap();
         passed.taken += 1;
@@ -117,15 +117,16 @@ fn pass(socket: &UdpSocket, to: SocketAddr, faults: Faults, mut random: Random, 
             passed.held += 1;
             held.push((now + 1 + random.next() % 40, datagram.to_vec()));
         } else {
-            let _ = socket.send_to(datagram, to);
-            if random.hits(faults.doubled) {
-                passed.doubled += 1;
-                let _ = socket.send_to(datagram, to);
-            }
             if random.hits(faults.shadowed) {
                 passed.shadowed += 1;
                 let at = random.next() as usize % (len * 8);
-                datagram[at / 8] ^= 1 << (at % 8);
+                let mut copy = datagram.to_vec();
+                copy[at / 8] ^= 1 << (at % 8);
+                let _ = socket.send_to(&copy, to);
+            }
+            let _ = socket.send_to(datagram, to);
+            if random.hits(faults.doubled) {
+                passed.doubled += 1;
                 let _ = socket.send_to(datagram, to);
             }
         }

@@ -4,7 +4,7 @@ use std::fs;
 
 use sealcam::time::Duration;
 
-use crate::pictures::{assert_in_order, jpegs, split};
+use crate::pictures::{jpegs, missing, split};
 use crate::program::{Ended, Program, Room, free_port, pause, wait_until};
 use crate::relay::{Faults, Random, Relay, replay};
 
@@ -150,10 +150,7 @@ fn a_bad_network_costs_frames_but_never_shows_a_wrong_one() {
     let (sent, seen, passed) = (room.newest("camera.json"), room.newest("viewer.json"), relay.passed());
     assert_eq!(passed.taken, sent.n("datagrams"), "the relay itself has lost some");
     let images = split(&viewer.output);
-    for image in &images {
-        assert!(clip.iter().any(|sent| sent == image), "a wrong frame: seed {seed}");
-    }
-    assert_in_order(&images, &clip);
+    assert_eq!(missing(&images, &clip) as u64, seen.n("incomplete"), "{seen:?}, seed {seed}");
     assert_eq!(images.len() as u64, seen.n("whole"));
     assert!(seen.n("whole") >= 120, "{seen:?}, seed {seed}");
     assert!(
