@@ -232,14 +232,53 @@ fn a_renumbered_camera_is_found_by_its_stable_name_in_another_mode() {
 
 #[test]
 fn another_camera_under_the_old_number_is_not_taken() {
-    let lab = Lab::new("other");
-    let link = format!("link {}\n", lab.path("v4l/by-id/usb-Fake-index0").display());
-    let next = lab.path("next").display().to_string();
-    lab.scenario("scenario", &format!("{link}{MJPG}at 10 unplug 300 {next}\n"));
-    lab.scenario("next", &format!("card Somebody Else\n{MJPG}"));
-    let report = lab.run("frames=30 limit=2500");
-    assert!(report.frames.iter().all(|frame| frame.number < 10), "{report:#?}");
+    const A: &str = "by-id/usb-Fake_A-index0";
+    const C: &str = "by-id/usb-Fake_C-index0";
+    const SOCKET: &str = "by-path/usb-0:1-index0";
+    // (name, link of the camera, link of the other one, what else there is to say of that one)
+    let cases = [
+        ("other", Some(A), None, "card Somebody Else\n"),
+        ("same-model", Some(A), Some(C), ""),
+        ("same-model-late-link", Some(A), Some(C), "late link\n"),
+        ("same-socket", Some(SOCKET), Some(SOCKET), "card Somebody Else\n"),
+        ("no-links", None, None, "card Somebody Else\n"),
+    ];
+    for (name, link, other, more) in cases {
+        let lab = Lab::new(name);
+        std::fs::create_dir_all(lab.path("v4l/by-path")).unwrap();
+        let line = |link: Option<&str>| {
+            link.map_or_else(String::new, |link| {
+                format!("link {}\n", lab.path(&format!("v4l/{link}")).display())
+            })
+        };
+        let next = lab.path("next").display().to_string();
+        lab.scenario("scenario", &format!("{}{MJPG}at 10 unplug 300 {next}\n", line(link)));
+        lab.scenario("next", &format!("{}{more}{MJPG}", line(other)));
+        let report = lab.run("frames=30 limit=2500");
+        assert!(report.frames.iter().all(|frame| frame.number < 10), "{name}: {report:#?}");
+        assert!(report.has_noticed("another camera is at this device"), "{name}: {:?}", report.notices);
+    }
+}
+
+#[test]
+fn a_renumbered_camera_keeps_its_name_when_another_has_its_old_number() {
+    let lab = Lab::new("kept-name");
+    let link = |name: &str| lab.path(&format!("v4l/by-id/usb-Fake_{name}-index0")).display().to_string();
+    let [first, returned, other] = ["video0", "returned", "other"].map(|n| lab.path(n).display().to_string());
+    let (a, c) = (link("A"), link("C"));
+    lab.scenario("scenario", &format!("link {a}\n{MJPG}at 10 unplug 300 {returned}\n"));
+    // It comes back as video1, for the other one is video0 now; then it goes again.
+    let moved = lab.path("video1").display().to_string();
+    lab.scenario(
+        "returned",
+        &format!("node {moved}\nlink {a}\nbeside {first} {c}\n{MJPG}at 20 unplug 300 {other}\n"),
+    );
+    lab.scenario("other", &format!("link {c}\ncard Somebody Else\n{MJPG}"));
+    let report = lab.run("frames=40 limit=3000");
+    assert!(report.frames.iter().any(|frame| frame.number >= 10), "found as video1: {report:#?}");
+    assert!(report.frames.iter().all(|frame| frame.number < 20), "{report:#?}");
     assert!(report.has_noticed("another camera is at this device"), "{:?}", report.notices);
+    report.counted(&[("reopened", 1)]);
 }
 
 #[test]

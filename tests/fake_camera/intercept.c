@@ -14,6 +14,8 @@
  *     node PATH              the node; default /dev/fakevideo0, for which there is no file. Any other is made as
  *                            an empty file, so that programs which look for it find it.
  *     link PATH              a symbolic link to the node, made and removed with it, as udev does by-id
+ *     late link              the link comes only when the stream starts
+ *     beside NODE LINK       the file of another camera's node and its link, there while this camera is
  *     driver, card, bus NAME as VIDIOC_QUERYCAP gives them; \xNN is a byte. Driver `libcamera` keeps the
  *                            contract of libcamera's preloaded layer and notes every breach of it.
  *     caps WORD              capture (default), meta, mplane, output

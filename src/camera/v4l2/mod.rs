@@ -9,7 +9,7 @@
 //! | `inspect` | is this buffer a whole frame, and from when |
 //! | `negotiate` | which mode to take: decisions on plain values |
 //! | `formats`, `colour`, `device` | what a device offers, what its samples mean, who it is |
-//! | `by_id` | names that survive renumbering |
+//! | `by_id`, `known` | names that survive renumbering, and telling a camera from another by them |
 //! | `reason`, `listing` | sentences for people |
 //! | `sys` | every ioctl, through the C library |
 //!
@@ -22,6 +22,7 @@ mod colour;
 mod device;
 mod formats;
 mod inspect;
+mod known;
 mod listing;
 mod mapping;
 mod negotiate;

@@ -180,6 +180,11 @@ impl Session {
         format!("{} {width}x{height}{rate}", self.mode.fourcc)
     }
 
+    /// The name under which it was opened.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) const fn identity(&self) -> &Identity {
         &self.device.identity
     }
