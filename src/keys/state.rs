@@ -22,8 +22,8 @@ pub struct StateError {
 }
 
 impl StateError {
-    pub(super) fn damaged(path: &Path, what: &str) -> Self {
-        let why = format!("{what}; delete the file to begin anew");
+    pub(super) fn damaged(path: &Path, what: &str, mend: &str) -> Self {
+        let why = format!("{what}; {mend}");
         Self { path: path.to_owned(), why: io::Error::new(io::ErrorKind::InvalidData, why) }
     }
 }
@@ -67,20 +67,22 @@ impl StateFolder {
     ///
     /// # Errors
     ///
-    /// [`StateError`] if it cannot be read, is too long or not text.
-    pub(super) fn read(&self, name: &str) -> Result<Option<String>, StateError> {
+    /// [`StateError`] if it cannot be read; with `mend` if it is too long or not text.
+    pub(super) fn read(&self, name: &str, mend: &str) -> Result<Option<String>, StateError> {
         let path = self.path.join(name);
         let fail = |why| StateError { path: path.clone(), why };
         let file = match File::open(&path) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(fail)?,
         };
-        let mut text = String::new();
-        file.take(LONGEST + 1).read_to_string(&mut text).map_err(fail)?;
-        if text.len() as u64 > LONGEST {
-            return Err(StateError::damaged(&path, "the file is too long"));
+        let mut bytes = Vec::new();
+        file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.len() as u64 > LONGEST {
+            return Err(StateError::damaged(&path, "the file is too long", mend));
         }
-        Ok(Some(text))
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| StateError::damaged(&path, "the file is no text", mend))
     }
 
     /// Replaces the file `name` as a whole: after a power loss there is the old text or the new one.
@@ -211,23 +213,33 @@ mod tests {
     fn texts_are_replaced_as_a_whole() {
         let folder = test_folder();
         let state = folder.state();
-        assert!(state.read("a").unwrap().is_none());
+        assert!(state.read("a", "mend it").unwrap().is_none());
         state.replace("a", "one, and longer").unwrap();
         state.replace("a", "two").unwrap();
-        assert_eq!(state.read("a").unwrap().as_deref(), Some("two"));
+        assert_eq!(state.read("a", "mend it").unwrap().as_deref(), Some("two"));
         // What a power loss left half written does not disturb the next time.
         fs::write(state.path().join(".a.new"), "tw").unwrap();
-        assert_eq!(state.read("a").unwrap().as_deref(), Some("two"));
+        assert_eq!(state.read("a", "mend it").unwrap().as_deref(), Some("two"));
         state.replace("a", "three").unwrap();
-        assert_eq!(state.read("a").unwrap().as_deref(), Some("three"));
+        assert_eq!(state.read("a", "mend it").unwrap().as_deref(), Some("three"));
         state.remove("a").unwrap();
         state.remove("a").unwrap();
-        assert!(state.read("a").unwrap().is_none());
+        assert!(state.read("a", "mend it").unwrap().is_none());
     }
 
     #[test]
     fn a_folder_that_cannot_be_made_names_the_mend() {
         let why = StateFolder::open(Some(Path::new("/proc/nothing/here"))).unwrap_err().to_string();
         assert!(why.contains("/proc/nothing/here") && why.contains("--state DIR"), "{why}");
+    }
+
+    #[test]
+    fn damage_names_the_mend_of_the_caller() {
+        let folder = test_folder();
+        for (bytes, what) in [(vec![b'1'; LONGEST as usize + 1], "too long"), (vec![0xff], "no text")] {
+            fs::write(folder.path().join("a"), bytes).unwrap();
+            let why = folder.state().read("a", "mend it").unwrap_err().to_string();
+            assert!(why.contains(what) && why.contains("; mend it"), "{why}");
+        }
     }
 }
