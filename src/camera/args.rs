@@ -87,7 +87,7 @@ pub struct StreamArgs {
 
     /// Picture size: asked of the source, else scaled to
     #[arg(long, value_name = "WxH")]
-    pub size: Option<super::config::Size>,
+    pub size: Option<super::size::Size>,
 
     /// What to take from the camera: auto, mjpeg, yuyv, uyvy, nv12, yu12, rgb24 or grey
     #[arg(long, value_name = "FORMAT", default_value_t = FormatChoice::Auto)]

@@ -8,7 +8,7 @@
 //! | [`pipe`], [`splitter`] | motion JPEG on standard input |
 //! | [`pattern`], [`scene`], [`notice`], [`canvas`], [`lettering`] | pictures drawn here |
 //! | [`pace`], [`rate_limit`] | when a frame is due, which are left out |
-//! | [`area`], [`camera_config`], [`settings_file`] | JSON settings, with line and column of what is wrong |
+//! | [`area`], [`camera_config`], [`settings_file`], [`size`] | JSON settings, with line and column of what is wrong |
 //! | [`args`], [`config`] | the command line; settings, checked |
 //! | [`open`], [`pipeline`], [`run`], [`stats`], [`reporter`] | from a source to the network |
 //! | [`demo`] | both programs at work on one machine |
@@ -36,6 +36,7 @@ pub mod reporter;
 pub mod run;
 pub mod scene;
 pub mod settings_file;
+pub mod size;
 pub mod source;
 pub mod splitter;
 pub mod stats;
