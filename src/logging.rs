@@ -13,7 +13,10 @@ pub fn start(out: impl Write + Send + 'static) {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let terminal = std::io::stderr().is_terminal();
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(LevelFilter::Info).parse_default_env().target(env_logger::Target::Pipe(Box::new(out)));
+    builder
+        .filter_level(LevelFilter::Info)
+        .parse_default_env()
+        .target(env_logger::Target::Pipe(Box::new(out)));
     builder.format(move |out, record| {
         let message = record.args();
         if journal {

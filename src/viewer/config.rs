@@ -67,7 +67,9 @@ impl TryFrom<WatchArgs> for WatchConfig {
             ))
         })?;
         if at.port() == 0 {
-            return Err(ConfigError("ADDR:PORT: port 0 would be a different one every time: choose one".into()));
+            return Err(ConfigError(
+                "ADDR:PORT: port 0 would be a different one every time: choose one".into(),
+            ));
         }
         if let Some(path) = &args.record {
             Container::of(path).map_err(|why| ConfigError(format!("--record: {why}")))?;

@@ -69,10 +69,7 @@ impl Report {
         }
         let totals = &self.totals;
         rows.extend([
-            (
-                "frames",
-                format!("{} whole, {} incomplete", self.whole, totals.incomplete),
-            ),
+            ("frames", format!("{} whole, {} incomplete", self.whole, totals.incomplete)),
             (
                 "datagrams",
                 format!(
