@@ -223,7 +223,11 @@ fn what_points_up_or_sideways_is_caught() {
         ("camera/run_loop/turn.rs", "use crate::viewer::config::Config;", Some("viewer run loop")),
         ("bin/sealcam.rs", "use sealcam::camera::run;", None),
         ("viewer/window/mod.rs", "mod app { use super::run::Loop; }", None),
-        ("viewer/window/mod.rs", "mod app { use super::super::run::Loop; }", Some("viewer::run::Loop")),
+        (
+            "viewer/window/mod.rs",
+            "mod app { use super::super::network::Network; }",
+            Some("viewer::network::Network"),
+        ),
         ("lib.rs", "pub mod wire;\nuse crate::wire::StreamId;", Some("a map")),
         ("new_thing.rs", "", Some("src/new_thing.rs:1: say on which floor it stands")),
         // What is no import.

@@ -66,7 +66,7 @@ impl Reporter {
             self.before = Some(*figures);
         }
         if let Some(lines) = &self.lines {
-            lines.offer(figures.to_json(false));
+            lines.offer(|line| figures.write_json(line, false));
         }
         if let Some(end) = self.lines.as_ref().and_then(LineOutput::ended) {
             self.lines = None;
@@ -84,7 +84,7 @@ impl Reporter {
             live.finish();
         }
         if let Some(lines) = self.lines.take() {
-            lines.offer(figures.to_json(true));
+            lines.offer(|line| figures.write_json(line, true));
             self.ended(&lines.finish());
         }
         self.failure.map_or(Ok(()), Err)

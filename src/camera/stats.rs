@@ -138,11 +138,10 @@ impl Figures {
         flagged + empty + truncated + malformed + oversized + here
     }
 
-    /// One JSON object without a line break.
-    #[must_use]
-    pub fn to_json(&self, last: bool) -> String {
-        // Numbers under fixed names: there is nothing in it that can fail.
-        serde_json::to_string(&self.json(last)).unwrap_or_default()
+    /// Appends one JSON object without a line break.
+    pub fn write_json(&self, line: &mut Vec<u8>, last: bool) {
+        // Numbers under fixed names, into memory: there is nothing in it that can fail.
+        serde_json::to_writer(line, &self.json(last)).ok();
     }
 
     fn json(&self, last: bool) -> Json {

@@ -5,6 +5,7 @@ use super::worker::Worker;
 use crate::time::Duration;
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How an output came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +37,12 @@ impl fmt::Display for OutputEnd {
 }
 
 /// Lines of text to a file or a pipe: the statistics of `--stats-json`.
+///
+/// The memory of lines that were written is used again.
 #[derive(Debug)]
 pub struct LineOutput {
-    worker: Worker<String, OutputEnd>,
+    worker: Worker<Vec<u8>, OutputEnd>,
+    spare: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl LineOutput {
@@ -49,18 +53,29 @@ impl LineOutput {
     /// The system's, when it gives no thread.
     pub fn start(name: &str, mut out: impl Write + Send + 'static) -> io::Result<Self> {
         let owned = name.to_owned();
-        let worker = Worker::start("lines", LINE_QUEUE, move |queue: &Queue<String>| {
-            drain(&owned, queue, |line| {
-                out.write_all(line.as_bytes())?;
-                out.flush()
+        let spare = Arc::new(Mutex::new(Vec::with_capacity(SPARE_LINES)));
+        let written = Arc::clone(&spare);
+        let worker = Worker::start("lines", LINE_QUEUE, move |queue: &Queue<Vec<u8>>| {
+            drain(&owned, queue, |mut line| {
+                out.write_all(&line)?;
+                out.flush()?;
+                line.clear();
+                let mut spare = written.lock().unwrap_or_else(PoisonError::into_inner);
+                if spare.len() < SPARE_LINES {
+                    spare.push(line);
+                }
+                Ok(())
             })
         })?;
-        Ok(Self { worker })
+        Ok(Self { worker, spare })
     }
 
-    /// Queues `line`, which has no line break yet; never waits.
-    pub fn offer(&self, mut line: String) {
-        line.push('\n');
+    /// Queues the line that `fill` writes, without its line break; never waits.
+    pub fn offer(&self, fill: impl FnOnce(&mut Vec<u8>)) {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut line = spare.unwrap_or_else(|| Vec::with_capacity(LINE_LEN));
+        fill(&mut line);
+        line.push(b'\n');
         let bytes = line.len();
         self.worker.offer(line, bytes);
     }
@@ -81,10 +96,10 @@ impl LineOutput {
 pub(crate) fn drain<T>(
     name: &str,
     queue: &Queue<T>,
-    mut write: impl FnMut(&T) -> io::Result<()>,
+    mut write: impl FnMut(T) -> io::Result<()>,
 ) -> OutputEnd {
     while let Some(item) = queue.wait_for_next() {
-        match write(&item) {
+        match write(item) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return OutputEnd::ReaderGone,
             Err(error) => return OutputEnd::Failed { name: name.to_owned(), reason: error.to_string() },
@@ -98,6 +113,10 @@ pub(crate) fn end(outcome: Option<&OutputEnd>) -> OutputEnd {
     outcome.cloned().unwrap_or_else(panicked)
 }
 
+/// Lines whose memory waits for the next ones.
+const SPARE_LINES: usize = 2;
+/// A line is usually no longer.
+const LINE_LEN: usize = 2048;
 /// Statistics that a reader has not taken yet.
 pub const LINE_QUEUE: Limit = Limit { items: 64, bytes: 1 << 20 };
 /// How long a reader may take for the rest when the program ends.

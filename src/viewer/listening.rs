@@ -48,7 +48,7 @@ impl Listening {
                 self.socket = Some(socket);
                 Ok(())
             }
-            Err(why @ NetError::InUse { .. }) => Err(RunError::failed(why)),
+            Err(why @ NetError::InUse { .. }) => Err(RunError::usage(why)),
             Err(why) if why.is_passing() => {
                 let text = why.to_string();
                 if self.trouble.as_ref() != Some(&text) {
@@ -145,6 +145,6 @@ mod tests {
     fn a_port_that_is_taken_is_told_at_once() {
         let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let options = ReceiveOptions::new(taken.local_addr().unwrap());
-        assert!(matches!(Listening::start(&options, START), Err(RunError::Failed(_))));
+        assert!(matches!(Listening::start(&options, START), Err(RunError::Usage(_))));
     }
 }

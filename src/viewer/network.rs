@@ -178,7 +178,7 @@ impl Network {
         log::info!("{report}");
         let line = self.outlets.wants_lines().then(|| report.json(&self.identity, true));
         if let Some(line) = line {
-            self.outlets.line(line);
+            self.outlets.line(&line);
         }
         if let Some(window) = &self.window {
             window.close();
@@ -277,7 +277,7 @@ impl Network {
         if now >= self.stats_at {
             self.stats_at = now + STATS_INTERVAL;
             if self.outlets.wants_lines() {
-                self.outlets.line(report.json(&self.identity, false));
+                self.outlets.line(&report.json(&self.identity, false));
             }
         }
         Ok(self.outlets.tend())

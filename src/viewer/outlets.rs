@@ -86,9 +86,9 @@ impl Outlets {
     }
 
     /// Gives a line of JSON figures to `--stats-json`.
-    pub fn line(&self, line: String) {
+    pub fn line(&self, line: &str) {
         if let Some(lines) = &self.lines {
-            lines.offer(line);
+            lines.offer(|to| to.extend_from_slice(line.as_bytes()));
         }
     }
 

@@ -92,8 +92,8 @@ fn a_full_device_is_an_error_with_a_name() {
 fn lines_come_out_as_lines() {
     let (reader, writer) = io::pipe().unwrap();
     let lines = LineOutput::start("statistics", writer).unwrap();
-    lines.offer("{}".to_owned());
-    lines.offer("{\"final\":true}".to_owned());
+    lines.offer(|line| line.extend_from_slice(b"{}"));
+    lines.offer(|line| line.extend_from_slice(b"{\"final\":true}"));
     assert_eq!(lines.finish(), OutputEnd::Complete);
     let got: Vec<String> = BufReader::new(reader).lines().map(Result::unwrap).collect();
     assert_eq!(got, ["{}", "{\"final\":true}"]);
