@@ -48,7 +48,7 @@ pub(super) struct Session {
     /// Where frames are copied to behind libcamera's compatibility layer.
     copy: Option<Vec<u8>>,
     lent: Option<usize>,
-    /// An error that `release` met and could not report.
+    /// An error that could not be reported when it was met.
     pending: Option<Refused>,
     /// Buffers that came from the driver, good or not.
     received: u64,
@@ -216,29 +216,34 @@ impl Session {
         if let Some(refused) = self.pending.take() {
             return Err(refused);
         }
+        // Those that could not be given back when their time came.
+        self.queue.queue_all(&self.device.node)?;
         let mut best: Option<Good> = None;
         // As many rounds as could be ready at first and again meanwhile: a fast camera is not chased.
         for _ in 0..2 * self.queue.len() {
-            let info = match self.queue.dequeue(&self.device.node) {
-                Ok(Some(info)) => info,
-                Ok(None) => break,
-                Err(refused) if best.is_some() => {
-                    self.pending = Some(refused);
-                    break;
+            match self.queue.dequeue(&self.device.node) {
+                Ok(Some(info)) => {
+                    self.received += 1;
+                    let good = self.look_at(&info, now, restarts, drops);
+                    if good.is_some()
+                        && let Some(older) = core::mem::replace(&mut best, good)
+                    {
+                        drops.superseded += 1;
+                        self.give_back(older.index);
+                    }
                 }
-                Err(refused) => return Err(refused),
-            };
-            self.received += 1;
-            let good = self.look_at(&info, now, restarts, drops)?;
-            if good.is_some()
-                && let Some(older) = core::mem::replace(&mut best, good)
-            {
-                drops.superseded += 1;
-                self.give_back(older.index)?;
+                Ok(None) => break,
+                Err(refused) => self.pending = Some(refused),
+            }
+            if self.pending.is_some() {
+                break;
             }
         }
         self.lent = best.and_then(|good| good.index);
-        Ok(best)
+        match self.pending.take_if(|_| best.is_none()) {
+            Some(refused) => Err(refused),
+            None => Ok(best),
+        }
     }
 
     /// Judges one dequeued buffer; a bad one goes straight back.
@@ -248,7 +253,7 @@ impl Session {
         now: Instant,
         restarts: &mut Restarts,
         drops: &mut Drops,
-    ) -> Result<Option<Good>, Refused> {
+    ) -> Option<Good> {
         let index = info.index as usize;
         let bytes = self.queue.bytes(index, info.used as usize);
         match inspect(bytes, info.flags, &self.layout, &self.rules, &mut restarts.current) {
@@ -257,27 +262,27 @@ impl Session {
                 self.pardon(info);
                 let oldest = if self.copies() { COMPATIBILITY_OLDEST } else { OLDEST };
                 let at = captured_at(info, now, oldest);
-                self.keep(index, whole, at).map(Some)
+                Some(self.keep(index, whole, at))
             }
             Err(fault) => {
                 fault.count(drops);
-                self.give_back(Some(index))?;
-                Ok(None)
+                self.give_back(Some(index));
+                None
             }
         }
     }
 
     /// Keeps a good frame where it is, or behind the compatibility layer as a copy: that layer wants its
     /// buffers back one at a time, in the order in which it gave them.
-    fn keep(&mut self, index: usize, whole: Whole, at: Instant) -> Result<Good, Refused> {
+    fn keep(&mut self, index: usize, whole: Whole, at: Instant) -> Good {
         let Whole { len, summary } = whole;
         let Some(copy) = &mut self.copy else {
-            return Ok(Good { index: Some(index), len, at, summary });
+            return Good { index: Some(index), len, at, summary };
         };
         copy.clear();
         copy.extend_from_slice(self.queue.bytes(index, len));
-        self.give_back(Some(index))?;
-        Ok(Good { index: None, len, at, summary })
+        self.give_back(Some(index));
+        Good { index: None, len, at, summary }
     }
 
     /// Notes a whole frame in a buffer that is marked as erroneous.
@@ -291,8 +296,12 @@ impl Session {
         }
     }
 
-    fn give_back(&mut self, index: Option<usize>) -> Result<(), Refused> {
-        index.map_or(Ok(()), |index| self.queue.queue(&self.device.node, index))
+    /// Gives a buffer back to the driver. An error is reported by `newest`, which tries again after that.
+    fn give_back(&mut self, index: Option<usize>) {
+        let Some(index) = index else { return };
+        if let Err(refused) = self.queue.queue(&self.device.node, index) {
+            self.pending = Some(refused);
+        }
     }
 
     /// The bytes of a frame that has not been released.
@@ -307,9 +316,7 @@ impl Session {
     /// Gives the lent frame back to the driver; an error is reported by the next call of `newest`.
     pub(super) fn release(&mut self) {
         let lent = self.lent.take();
-        if let Err(refused) = self.give_back(lent) {
-            self.pending = Some(refused);
-        }
+        self.give_back(lent);
     }
 
     /// Whether the kernel says that the device has gone or its stream has broken.
