@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::colour::colour;
 use super::device::{Device, Identity, Kind};
 use super::formats::{Encoding, Interval, Offer, offers};
 use super::inspect::{Layout, Rules, Whole, captured_at, inspect};
@@ -16,13 +15,12 @@ use super::queue::Queue;
 use super::reason::{
     OpenError, Reason, format_not_offered, no_capture_device, no_usable_format, no_video_device,
 };
+use super::start::start;
 use super::sys::{BufferInfo, Refused};
 use crate::camera::source::Drops;
 use crate::jpeg::{self, RestartOffsets};
 use crate::time::{Duration, Instant};
 
-/// Buffers that libcamera's compatibility layer is asked for at most: more, and a Pi 5 runs out of them.
-const COMPATIBILITY_BUFFERS: u32 = 4;
 /// Oldest capture time that is believed.
 const OLDEST: Duration = Duration::from_secs(5);
 /// The same behind libcamera's compatibility layer, some versions of which get the microseconds wrong.
@@ -355,56 +353,5 @@ impl AsFd for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.queue.close(&self.device.node);
-    }
-}
-
-/// Sets a mode, maps buffers and starts the stream.
-fn start(device: &Device, mode: Mode, request: &Request) -> Result<(Queue, Layout), Refused> {
-    let node = &device.node;
-    let set = node.set_format(mode.fourcc, mode.size)?;
-    let unfit = Refused { call: "VIDIOC_S_FMT", errno: Errno::EINVAL };
-    let sizes = 1..=65_535;
-    if set.fourcc != mode.fourcc || !sizes.contains(&set.width) || !sizes.contains(&set.height) {
-        return Err(unfit);
-    }
-    let (numerator, denominator) = mode.interval.parts();
-    let interval = match node.set_interval(numerator, denominator) {
-        Ok((numerator, denominator)) => Interval::new(numerator, denominator),
-        Err(refused) if refused.errno == Errno::ENODEV => return Err(refused),
-        Err(_) => None, // a camera that knows one rate only
-    };
-    let buffers = if device.identity.is_compatibility_layer() {
-        request.buffers.min(COMPATIBILITY_BUFFERS)
-    } else {
-        request.buffers
-    };
-    let mut queue = Queue::new(node, buffers)?;
-    let stride = match mode.encoding {
-        Encoding::Jpeg => 0,
-        Encoding::Raw(format) => set.bytes_per_line.max(format.min_stride(set.width)),
-    };
-    let stated = match set.size_image as usize {
-        0 => usize::MAX,
-        bytes => bytes,
-    };
-    let layout = Layout {
-        encoding: mode.encoding,
-        size: (set.width, set.height),
-        stride,
-        colour: colour(&set),
-        capacity: queue.capacity().min(stated),
-        interval,
-    };
-    let started = if queue.capacity() < layout.least() {
-        Err(unfit)
-    } else {
-        queue.queue_all(node).and_then(|()| node.stream_on())
-    };
-    match started {
-        Ok(()) => Ok((queue, layout)),
-        Err(refused) => {
-            queue.close(node);
-            Err(refused)
-        }
     }
 }
