@@ -126,6 +126,15 @@ fn every_raw_format_is_taken_as_it_lies() {
 }
 
 #[test]
+fn a_format_with_impossible_lines_is_passed_over() {
+    // 2^31 bytes more in each line: of 32 bits of the product, the size without them is left.
+    let modes = "mode YUYV 320x240 100\nmode MJPG 160x120 100\nstride 2147483648\n";
+    let report = run("impossible-lines", modes, "frames=5 size=320x240");
+    assert_eq!(report.frames[0].kind, "JPEG 160x120");
+    assert!(report.has_told("YUYV 320x240 at 100 fps is offered, but VIDIOC_S_FMT"), "{:#?}", report.told);
+}
+
+#[test]
 fn frames_too_large_to_send_are_counted() {
     let report = run("oversized", MJPG, "frames=5 max=100 limit=500 patience=5000");
     assert!(report.frames.is_empty());
