@@ -126,6 +126,15 @@ fn every_raw_format_is_taken_as_it_lies() {
 }
 
 #[test]
+fn a_format_with_impossible_lines_is_passed_over() {
+    // 2^31 bytes more in each line: of 32 bits of the product, the size without them is left.
+    let modes = "mode YUYV 320x240 100\nmode MJPG 160x120 100\nstride 2147483648\n";
+    let report = run("impossible-lines", modes, "frames=5 size=320x240");
+    assert_eq!(report.frames[0].kind, "JPEG 160x120");
+    assert!(report.has_told("YUYV 320x240 at 100 fps is offered, but VIDIOC_S_FMT"), "{:#?}", report.told);
+}
+
+#[test]
 fn frames_too_large_to_send_are_counted() {
     let report = run("oversized", MJPG, "frames=5 max=100 limit=500 patience=5000");
     assert!(report.frames.is_empty());
@@ -199,6 +208,32 @@ fn repeated_io_errors_restart_then_reopen() {
         report.counted(counters);
         let met = report.seen.iter().filter(|line| line.starts_with("VIDIOC_STREAMON")).count();
         assert_eq!(met, starts, "{errors}: {:?}", report.seen);
+    }
+}
+
+#[test]
+fn a_buffer_that_could_not_be_given_back_is_given_back_later() {
+    const LAYER: &str = "driver libcamera\nmode NV12 160x120\nfps 100\n";
+    // (name, driver and mode, whether some frames are flagged, how long each frame is kept in ms): a slow
+    // program gives back good ones for newer ones, and bad ones while it has a good one.
+    let cases = [
+        ("qbuf-lent", MJPG, false, 0),
+        ("qbuf-superseded", MJPG, false, 35),
+        ("qbuf-flagged", MJPG, true, 35),
+        ("qbuf-layer", LAYER, false, 0),
+        ("qbuf-layer-slow", LAYER, false, 35),
+    ];
+    for (name, camera, flagged, hold) in cases {
+        let flags: String = (1..12).filter(|_| flagged).map(|n| format!("at {} flag\n", n * 3)).collect();
+        let errors: String = (1..=8).map(|n| format!("at {} qbuf-eio 1\n", n * 6)).collect();
+        let report =
+            run(name, &format!("{camera}{flags}{errors}"), &format!("frames=60 patience=500 hold={hold}"));
+        assert_eq!(report.counters["io_errors"], 8, "{name}: {report:#?}");
+        assert_eq!(report.counters["timeouts"], 0, "{name}: {report:#?}");
+        let starts = report.seen.iter().filter(|line| line.starts_with("VIDIOC_STREAMON")).count();
+        assert_eq!(starts, 1, "{name}: {:?}", report.seen);
+        let last = &report.frames[59];
+        assert!(last.age < 200_000, "{name}: {last:?}");
     }
 }
 

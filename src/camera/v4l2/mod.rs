@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `capture` | the source: keeps a camera going, through silence, errors and unplugging |
 //! | `settings` | what to capture, in plain values |
-//! | `session` | one open, streaming device: negotiation, the newest good frame |
+//! | `session`, `start` | one open, streaming device: negotiation, the newest good frame |
 //! | `queue`, `mapping` | the driver's buffers: which is where, and their memory |
 //! | `inspect` | is this buffer a whole frame, and from when |
 //! | `negotiate` | which mode to take: decisions on plain values |
@@ -30,6 +30,7 @@ mod queue;
 mod reason;
 mod session;
 mod settings;
+mod start;
 mod sys;
 
 pub use by_id::LINKS;
