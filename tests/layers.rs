@@ -68,6 +68,7 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/condition*",
     "viewer/config*",
     "viewer/decode*",
+    "viewer/decode*",
     "viewer/memory*",
     "viewer/network*",
     "viewer/outlets*",

@@ -379,6 +379,11 @@ impl Streaming {
     }
 
     fn finish(&mut self) {
+        // The frame on its way leaves at once: all of it is due long before this time.
+        self.transmit(clock::now() + Duration::from_secs(60));
+        if !self.sender.is_idle() {
+            self.give_up();
+        }
         let now = clock::now();
         self.write_stats(now, true);
         let figures = self.figures(now);
