@@ -373,7 +373,12 @@ impl Streaming {
         }
     }
 
-    fn finish(self) -> Result<(), RunError> {
+    fn finish(mut self) -> Result<(), RunError> {
+        // The frame on its way leaves at once: all of it is due long before this time.
+        self.transmit(clock::now() + Duration::from_secs(60));
+        if !self.sender.is_idle() {
+            self.give_up();
+        }
         let figures = self.figures(clock::now());
         let told = self.reporter.finish(&figures);
         log::info!(
