@@ -41,10 +41,27 @@ pub fn source(
     })
 }
 
+/// Frames per second that the frames of the source still have to be thinned out to.
+///
+/// Files and the test scene come at the wanted rate by themselves; thinned out again, they would lose frames
+/// whenever the machine is late with one and makes up for it.
+#[must_use]
+pub fn limit(settings: &PictureSettings) -> Option<f64> {
+    let comes_at_any_rate = match &settings.source {
+        SourceSpec::Device(_) | SourceSpec::Stdin => false,
+        SourceSpec::File(_) => true,
+        SourceSpec::Pattern(_) => settings.fps.is_some_and(|fps| fps >= SLOWEST_SCENE),
+    };
+    settings.fps.filter(|_| !comes_at_any_rate)
+}
+
+/// Frames per second that the test scene has at least.
+const SLOWEST_SCENE: f64 = 1.0;
+
 /// The test scene in the size and at the rate that other options ask for.
 fn scene(spec: &PatternSpec, settings: &PictureSettings) -> Result<PatternSpec, RunError> {
     let (width, height) =
         settings.size.map_or((spec.width(), spec.height()), |size| (size.width, size.height));
-    let fps = settings.fps.unwrap_or(spec.fps()).max(1.0);
+    let fps = settings.fps.unwrap_or(spec.fps()).max(SLOWEST_SCENE);
     PatternSpec::new(width, height, fps).map_err(|why| RunError::Usage(format!("--source: {why}")))
 }

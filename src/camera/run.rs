@@ -139,7 +139,7 @@ impl Streaming {
             source,
             pipeline: Pipeline::new(&config.picture)
                 .map_err(|why| RunError::Usage(format!("--area: {why}")))?,
-            limiter: config.picture.fps.map(FrameLimiter::new),
+            limiter: open::limit(&config.picture).map(FrameLimiter::new),
             sender,
             socket,
             signals,

@@ -125,7 +125,8 @@ impl Network {
         let socket = Listening::start(&config.receive, now)?;
         let outlets = Outlets::open(config, window.clone())?;
 
-        log::info!("listening on {at}, key {}", key.fingerprint());
+        let begun = if socket.trouble().is_none() { "listening on" } else { "waiting to listen on" };
+        log::info!("{begun} {at}, key {}", key.fingerprint());
         if seen.is_none() {
             log::info!(
                 "this key has not been used here before: until a stream has been seen, a recording of an \

@@ -85,13 +85,12 @@ fn sealview_names_the_mistake_and_the_mend() {
     let port = free_port();
     let held = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
     let in_use = format!("watch 127.0.0.1:{port}");
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 14] = [
         ("watch", &["--key", "ADDR:PORT"]),
         ("look", &["look"]),
         ("watch 5000", &["ADDR:PORT", "0.0.0.0:5000"]),
         ("watch 127.0.0.1:0", &["port 0"]),
         (&in_use, &["cannot listen", "another program"]),
-        ("watch 203.0.113.9:5000", &["203.0.113.9", "no interface has that address", "0.0.0.0"]),
         ("watch [ff02::1]:5000", &["ff02::1 is link-local", "--interface"]),
         (
             "watch 127.0.0.1:5000 -- --record @film.mp4",
