@@ -24,6 +24,7 @@ struct Room {
 const HOUSE: &[Room] = &[
     room("time", (0, 0), &["time"]),
     room("picture", (0, 1), &["picture"]),
+    room("area", (0, 1), &["area"]),
     room("wire", (0, 1), &["wire"]),
     room("jpeg", (0, 1), &["jpeg"]),
     // The parts of the protocol never use each other, but that sealing takes a key of the schedule.

@@ -5,12 +5,13 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::area::AreaConfig;
+use super::area;
 use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
 use super::pattern::PatternSpec;
 use super::size::Size;
 use super::v4l2::FormatChoice;
+use crate::area::Area;
 use crate::exit::RunError;
 use crate::net::SendOptions;
 use crate::proto::fragment;
@@ -91,7 +92,7 @@ pub struct PictureSettings {
     /// Size of the pictures before any area is cut out.
     pub size: Option<Size>,
     /// The area to rectify.
-    pub area: Option<AreaConfig>,
+    pub area: Option<Area>,
 }
 
 /// Settings of `sealcam stream`.
@@ -188,8 +189,8 @@ fn read_camera_config(path: &Path) -> Result<CameraConfig, ConfigError> {
     CameraConfig::read(path).map_err(|why| ConfigError::of("--camera-config", why))
 }
 
-fn read_area(path: &Path) -> Result<AreaConfig, ConfigError> {
-    AreaConfig::read(path).map_err(|why| ConfigError::of("--area", why))
+fn read_area(path: &Path) -> Result<Area, ConfigError> {
+    area::read(path).map_err(|why| ConfigError::of("--area", why))
 }
 
 /// Reads `ADDR:PORT`; a host name is looked up once, here.
