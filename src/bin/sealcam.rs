@@ -17,9 +17,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start(io::stderr());
     exit::status(&match cli.command {
-        Command::Stream(args) => {
-            StreamConfig::try_from(*args).map_err(RunError::from).and_then(|config| run::stream(&config))
-        }
+        Command::Stream(args) => StreamConfig::try_from(*args).and_then(|config| run::stream(&config)),
         Command::Keygen(args) => keygen(&args),
         Command::Devices => say(&Devices::of_this_machine().to_string()),
         Command::Demo(args) => demo(&args),

@@ -16,7 +16,5 @@ fn main() -> ExitCode {
     let live = LiveText::new(stderr(), stderr().is_terminal());
     logging::start(live.for_log(stderr()));
     let Command::Watch(args) = cli.command;
-    exit::status(
-        &WatchConfig::try_from(*args).map_err(RunError::from).and_then(|config| watch(&config, live)),
-    )
+    exit::status(&WatchConfig::try_from(*args).and_then(|config| watch(&config, live)))
 }
