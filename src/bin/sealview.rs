@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::exit::{self, RunError};
+use sealcam::exit;
 use sealcam::live::LiveText;
 use sealcam::logging;
 use sealcam::viewer::args::{Cli, Command};
