@@ -33,6 +33,8 @@ const STUCK: Duration = Duration::from_millis(100);
 /// Pause where the socket is writable but the device behind it is full.
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often signals are looked for while the source is so fast that nothing is ever waited for.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 /// Between lines about figures where nobody watches a terminal.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -151,11 +153,16 @@ impl Streaming {
     }
 
     fn run(mut self) -> Result<(), RunError> {
+        // A wait tells whether a signal came; the descriptor is read only then, or after too long without one.
+        let mut look_for_signals = self.started;
         let ended = loop {
             let now = clock::now();
-            if let Some(signal) = self.signals.next().map_err(RunError::failed)? {
-                log::info!("{signal}: stopping");
-                break Ok(());
+            if now >= look_for_signals {
+                look_for_signals = now + SIGNAL_INTERVAL;
+                if let Some(signal) = self.signals.next().map_err(RunError::failed)? {
+                    log::info!("{signal}: stopping");
+                    break Ok(());
+                }
             }
             self.transmit(now);
             if self.sender.is_idle() {
@@ -173,7 +180,8 @@ impl Streaming {
                 }
             }
             self.report(now);
-            self.wait(now).map_err(RunError::failed)?;
+            let signalled = self.wait(now).map_err(RunError::failed)?;
+            look_for_signals = if signalled { now } else { now + SIGNAL_INTERVAL };
         };
         self.finish();
         ended
@@ -295,8 +303,8 @@ impl Streaming {
         Ok(true)
     }
 
-    /// Waits for the source, the socket, a signal or the next due time.
-    fn wait(&self, now: Instant) -> nix::Result<()> {
+    /// Waits for the source, the socket, a signal or the next due time. Returns whether there is a signal.
+    fn wait(&self, now: Instant) -> nix::Result<bool> {
         let mut until = self.stats.due();
         let mut fds: FixedVec<PollFd<'_>, 3> = FixedVec::new();
         // Capacity 3 is what is pushed at most.
@@ -319,7 +327,8 @@ impl Streaming {
         }
         let timeout = TimeSpec::from_duration(until.since(now));
         match ppoll(&mut fds, Some(timeout), None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Ok(_) => Ok(fds.first().and_then(PollFd::any).unwrap_or(true)),
+            Err(nix::errno::Errno::EINTR) => Ok(true),
             Err(why) => Err(why),
         }
     }
