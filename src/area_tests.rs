@@ -25,7 +25,7 @@ fn wrong_areas_are_named() {
         (reversed, good, AreaError::CounterClockwise),
         (with(2, [10.0, 10.0]), good, AreaError::Dented { corner: 2 }),
         (with(1, [50.0, 40.0]), good, AreaError::Flat { corner: 1 }),
-        (good, with(1, [100.0, 5.0]), AreaError::NotARectangle { corner: 0 }),
+        (good, with(1, [100.0, 5.0]), AreaError::NotARectangle { corner: 1 }),
         (good, reversed, AreaError::Order { corner: 1, expected: [100.0, 0.0] }),
         (good, rectangle(0.0, 0.0, 16.5, 80.0), AreaError::Width(16.5)),
         (good, rectangle(0.0, 0.0, 15.0, 80.0), AreaError::Width(15.0)),

@@ -24,6 +24,7 @@ mod decompressor;
 mod encoder;
 mod libjpeg;
 mod memory;
+mod object;
 mod planes;
 mod rectify;
 mod requantise;
