@@ -23,7 +23,7 @@ use sealcam::time::{Duration, Instant};
 use std::fs;
 
 /// Least similarity of a picture encoded at quality 90 with the raw one, in dB.
-const SAME: f64 = 30.0;
+const SAME: f64 = 40.0;
 
 /// Most similarity of two different pictures, in dB.
 const OTHER: f64 = 20.0;

@@ -9,6 +9,7 @@ use super::area::AreaConfig;
 use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
 use super::pattern::PatternSpec;
+use super::size::Size;
 use super::v4l2::FormatChoice;
 use crate::exit::RunError;
 use crate::net::SendOptions;
@@ -63,44 +64,6 @@ impl fmt::Display for SourceSpec {
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Stdin => f.write_str("standard input"),
         }
-    }
-}
-
-/// Columns and rows of pixels, both within 16..=16,384.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
-impl Size {
-    fn new(width: u32, height: u32) -> Result<Self, String> {
-        let fits = |side| (16..=16_384).contains(&side);
-        if fits(width) && fits(height) {
-            return Ok(Self { width, height });
-        }
-        Err(format!("a picture of {width}x{height}: both must be 16 to 16384"))
-    }
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text
-            .split_once(['x', 'X'])
-            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-        let (width, height) =
-            parsed.ok_or_else(|| format!("{text:?} is no size: write WIDTHxHEIGHT, such as 1280x720"))?;
-        Self::new(width, height)
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
     }
 }
 
@@ -183,13 +146,12 @@ impl TryFrom<StreamArgs> for StreamConfig {
         let file = args.camera_config.as_deref().map(read_camera_config).transpose()?.unwrap_or_default();
         let area = args.area.as_deref().map(read_area).transpose()?;
         let source = args.source.parse().map_err(|why: String| ConfigError::of("--source", why))?;
-        let size = args.size.map_or_else(|| size_of(&file), |size| Ok(Some(size)))?;
         let picture = PictureSettings {
             source,
             format: args.format,
             quality: args.quality,
             fps: args.fps.or(file.fps),
-            size,
+            size: args.size.or(file.size),
             area,
         };
         if let Some(size) = args.packet_size {
@@ -219,17 +181,6 @@ impl TryFrom<StreamArgs> for StreamConfig {
             stats_json: args.stats_json,
             state: args.state,
         })
-    }
-}
-
-/// The size that a camera configuration asks for; one side alone says nothing.
-fn size_of(file: &CameraConfig) -> Result<Option<Size>, ConfigError> {
-    match (file.width, file.height) {
-        (Some(width), Some(height)) => {
-            Size::new(width, height).map(Some).map_err(|why| ConfigError::of("--camera-config", why))
-        }
-        (None, None) => Ok(None),
-        _ => Err(ConfigError::of("--camera-config", "give both width and height, or neither")),
     }
 }
 

@@ -4,13 +4,13 @@
 //! |---|---|
 //! | [`source`] | the contract of every source of frames |
 //! | [`v4l2`], [`devices`] | cameras; a list of them |
-//! | [`file`], [`avi`], [`folder`], [`frame_index`] | recordings, played in a loop |
+//! | [`mod@file`], [`avi`], [`folder`], [`frame_index`] | recordings, played in a loop |
 //! | [`pipe`], [`splitter`] | motion JPEG on standard input |
 //! | [`pattern`], [`scene`], [`notice`], [`canvas`], [`lettering`] | pictures drawn here |
 //! | [`pace`], [`rate_limit`] | when a frame is due, which are left out |
-//! | [`area`], [`camera_config`], [`settings_file`] | JSON settings, with line and column of what is wrong |
+//! | [`area`], [`camera_config`], [`settings_file`], [`size`] | JSON settings, with line and column of what is wrong |
 //! | [`args`], [`config`] | the command line; settings, checked |
-//! | [`open`], [`pipeline`], [`run`], [`stats`] | from a source to the network |
+//! | [`open`], [`pipeline`], [`run`], [`stats`], [`reporter`] | from a source to the network |
 //! | [`demo`] | both programs at work on one machine |
 
 pub mod area;
@@ -32,9 +32,11 @@ pub mod pattern;
 pub mod pipe;
 pub mod pipeline;
 pub mod rate_limit;
+pub mod reporter;
 pub mod run;
 pub mod scene;
 pub mod settings_file;
+pub mod size;
 pub mod source;
 pub mod splitter;
 pub mod stats;

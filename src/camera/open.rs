@@ -30,14 +30,14 @@ pub fn source(
                 max_frame,
                 ..CameraSettings::new(path)
             };
-            Box::new(Camera::open(camera, now).map_err(RunError::failed)?)
+            Box::new(Camera::open(camera, now).map_err(RunError::usage)?)
         }
         SourceSpec::Pattern(spec) => Box::new(PatternSource::new(scene(spec, settings)?, Layout::Yuyv)),
         SourceSpec::File(path) => {
             let file = FileSource::open(path, settings.fps);
             Box::new(file.map_err(|why| RunError::Usage(format!("--source: {why}")))?)
         }
-        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::failed)?),
+        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
     })
 }
 

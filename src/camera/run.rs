@@ -4,23 +4,31 @@
 //! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
 //! the next frame that leaves is the newest.
 
-use std::io::IsTerminal;
+mod datagram;
+mod listeners;
+
+use std::io::Stderr;
 
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
 
+use datagram::{carried, datagram_size, usual};
+use listeners::Listeners;
+
 use super::config::StreamConfig;
 use super::open;
 use super::pipeline::{Pipeline, Ready};
 use super::rate_limit::FrameLimiter;
+use super::reporter::Reporter;
 use super::source::{Source, SourceError};
-use super::stats::{Figures, Percentiles, Stages, StatsFile, Ticker};
+use super::stats::{self, Figures, Stages, Ticker};
 use crate::clock;
 use crate::exit::RunError;
 use crate::keys::state::StateFolder;
 use crate::keys::{key_file, random, start_counter};
+use crate::live::LiveText;
 use crate::net::{MediaSender, Outcome};
 use crate::proto::fragment;
 use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
@@ -32,20 +40,24 @@ use crate::wire::{Flags, MIN_DATAGRAM};
 const STUCK: Duration = Duration::from_millis(100);
 /// Pause where the socket is writable but the device behind it is full.
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often signals are looked for while the source is so fast that nothing is ever waited for.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
-/// Between lines about figures where nobody watches a terminal.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// How often a path that has become smaller is looked at again.
+const PATH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
+///
+/// `live` is the terminal's line for figures, if standard error is a terminal.
 ///
 /// # Errors
 ///
 /// [`RunError`] with a sentence that names the mend.
-pub fn stream(config: &StreamConfig) -> Result<(), RunError> {
+pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
+    let stats = config.stats_json.as_deref().map(stats::open).transpose();
+    let stats = stats.map_err(|why| RunError::Usage(format!("--stats-json: {why}")))?;
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
-    Streaming::start(config, signals)?.run()
+    let reporter = Reporter::start(clock::now(), stats, live)?;
+    Streaming::start(config, signals, reporter)?.run()
 }
 
 struct Streaming {
@@ -55,22 +67,23 @@ struct Streaming {
     sender: Sender,
     socket: MediaSender,
     signals: Signals,
-    /// The datagram size was asked for, so it is not changed behind anyone's back.
-    size_is_fixed: bool,
+    /// Bytes of a datagram where the path carries them; `None` if the size was asked for, and is then not
+    /// changed behind anyone's back.
+    usual_datagram: Option<usize>,
+    path: Ticker,
     frames_wanted: Option<u64>,
     started: Instant,
     /// When the frame that is leaving was captured.
     leaving: Option<Instant>,
     blocked: Option<Blocked>,
     told: Told,
+    listeners: Listeners,
     limited: u64,
     notices: u64,
+    /// Frames that were given up on their way to the network.
+    abandoned: u64,
     stages: Stages,
-    stats: Ticker,
-    stats_file: Option<StatsFile>,
-    log: Ticker,
-    terminal: bool,
-    before: Option<Figures>,
+    reporter: Reporter,
 }
 
 /// The network takes nothing at the moment.
@@ -83,17 +96,14 @@ struct Blocked {
 /// What has been said, and is not said again for every frame.
 #[derive(Default)]
 struct Told {
-    refused: bool,
     too_large: bool,
     oversized: bool,
 }
 
 impl Streaming {
-    fn start(config: &StreamConfig, signals: Signals) -> Result<Self, RunError> {
+    fn start(config: &StreamConfig, signals: Signals, reporter: Reporter) -> Result<Self, RunError> {
         let key = key_file::read(&config.key).map_err(|why| RunError::usage(format!("--key: {why}")))?;
         let state = StateFolder::open(config.state.as_deref()).map_err(RunError::failed)?;
-        let stats_file = config.stats_json.as_deref().map(StatsFile::open).transpose();
-        let stats_file = stats_file.map_err(|why| RunError::usage(format!("--stats-json: {why}")))?;
         let (socket, trouble) = MediaSender::open_patiently(&config.send)
             .map_err(|why| RunError::usage(format!("sending: {why}")))?;
         let datagram = datagram_size(config, &socket)?;
@@ -135,20 +145,19 @@ impl Streaming {
             sender,
             socket,
             signals,
-            size_is_fixed: config.packet_size.is_some(),
+            usual_datagram: config.packet_size.is_none().then(|| usual(&config.send)),
+            path: Ticker::new(now, PATH_INTERVAL),
             frames_wanted: config.frames,
             started: now,
             leaving: None,
             blocked: None,
             told: Told::default(),
+            listeners: Listeners::default(),
             limited: 0,
             notices: 0,
+            abandoned: 0,
             stages: Stages::default(),
-            stats: Ticker::new(now, STATS_INTERVAL),
-            stats_file,
-            log: Ticker::new(now, LOG_INTERVAL),
-            terminal: std::io::stderr().is_terminal(),
-            before: None,
+            reporter,
         })
     }
 
@@ -165,6 +174,8 @@ impl Streaming {
                 }
             }
             self.transmit(now);
+            // Before the next frame: on a machine too slow for its frames there always is one.
+            self.report(now);
             if self.sender.is_idle() {
                 if self.frames_wanted.is_some_and(|wanted| self.sender.counters().frames >= wanted) {
                     break Ok(());
@@ -172,19 +183,25 @@ impl Streaming {
                 match self.next_frame(now) {
                     Ok(true) => continue,
                     Ok(false) => {}
-                    Err(SourceError::Ended) => {
-                        log::info!("the source has ended");
-                        break Ok(());
-                    }
+                    Err(SourceError::Ended) => break self.source_ended(),
                     Err(SourceError::Failed(why)) => break Err(RunError::Failed(why)),
                 }
             }
-            self.report(now);
-            let signalled = self.wait(now).map_err(RunError::failed)?;
+            let signalled = self.wait().map_err(RunError::failed)?;
             look_for_signals = if signalled { now } else { now + SIGNAL_INTERVAL };
         };
-        self.finish();
-        ended
+        let told = self.finish();
+        ended.and(told)
+    }
+
+    /// Whoever writes the frames may have failed to, and would not be noticed otherwise.
+    fn source_ended(&self) -> Result<(), RunError> {
+        if self.sender.counters().frames == 0 {
+            let source = self.source.describe();
+            return Err(RunError::Failed(format!("{source} has ended without a whole frame")));
+        }
+        log::info!("the source has ended");
+        Ok(())
     }
 
     /// Sends what is due.
@@ -214,7 +231,10 @@ impl Streaming {
                 }
                 outcome => {
                     self.give_up();
-                    self.explain(outcome);
+                    // The socket tells the rest through its counters and `tend`.
+                    if let Outcome::TooLarge { limit } = outcome {
+                        self.path_is_smaller(limit);
+                    }
                 }
             }
         }
@@ -222,6 +242,7 @@ impl Streaming {
 
     /// Drops what is left of the frame: a newer one is worth more.
     fn give_up(&mut self) {
+        self.abandoned += 1;
         self.sender.abandon();
         self.blocked = None;
         self.leaving = None;
@@ -231,25 +252,12 @@ impl Streaming {
         if let Some(captured) = self.leaving.take() {
             self.stages.sent.add(clock::now().since(captured));
         }
-        self.told.refused = false;
     }
 
-    /// Says, once, why frames do not leave, and adapts to a smaller path.
-    fn explain(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::TooLarge { limit } => self.path_is_smaller(limit),
-            Outcome::Refused if !self.told.refused => {
-                self.told.refused = true;
-                log::info!("nobody listens at the destination yet; sending goes on");
-            }
-            // The socket tells the rest through `tend`.
-            _ => {}
-        }
-    }
-
+    /// Adapts to a smaller path, or says once why frames do not leave.
     fn path_is_smaller(&mut self, limit: Option<usize>) {
         let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
-        if let (Some(limit), false) = (smaller, self.size_is_fixed) {
+        if let (Some(limit), Some(_)) = (smaller, self.usual_datagram) {
             log::info!("the path carries datagrams of {limit} bytes at most; cutting frames accordingly");
             if let Err(why) = self.sender.set_datagram(limit) {
                 log::error!("{why}");
@@ -304,8 +312,8 @@ impl Streaming {
     }
 
     /// Waits for the source, the socket, a signal or the next due time. Returns whether there is a signal.
-    fn wait(&self, now: Instant) -> nix::Result<bool> {
-        let mut until = self.stats.due();
+    fn wait(&self) -> nix::Result<bool> {
+        let mut until = self.reporter.due();
         let mut fds: FixedVec<PollFd<'_>, 3> = FixedVec::new();
         // Capacity 3 is what is pushed at most.
         let _ = fds.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
@@ -325,7 +333,8 @@ impl Streaming {
             }
             until = self.source.wake_at().map_or(until, |at| until.min(at));
         }
-        let timeout = TimeSpec::from_duration(until.since(now));
+        // Read only now: sending has taken its time, and the next run must not be late by it.
+        let timeout = TimeSpec::from_duration(until.since(clock::now()));
         match ppoll(&mut fds, Some(timeout), None) {
             Ok(_) => Ok(fds.first().and_then(PollFd::any).unwrap_or(true)),
             Err(nix::errno::Errno::EINTR) => Ok(true),
@@ -334,67 +343,60 @@ impl Streaming {
     }
 
     fn figures(&self, now: Instant) -> Figures {
-        let stage = |stage: &super::stats::Latencies| -> Percentiles { stage.percentiles() };
         Figures {
             running: now.since(self.started),
             limited: self.limited,
             notices: self.notices,
+            abandoned: self.abandoned,
             drops: self.source.drops(),
             pipeline: self.pipeline.counters(),
             sender: self.sender.counters(),
             network: self.socket.counters(),
-            stages: [stage(&self.stages.taken), stage(&self.stages.sealed), stage(&self.stages.sent)],
+            stages: self.stages.percentiles(),
         }
     }
 
     fn report(&mut self, now: Instant) {
-        if !self.stats.tick(now) {
+        if !self.reporter.tick(now) {
             return;
         }
         if let Some(turn) = self.socket.tend(now) {
             log::warn!("{turn}");
         }
-        if self.terminal || self.log.tick(now) {
-            let figures = self.figures(now);
-            let before = self.before.replace(figures);
-            log::info!("{}", figures.line(&before.unwrap_or(figures.zero())));
+        if self.path.tick(now) {
+            self.path_may_be_larger();
         }
-        self.write_stats(now, false);
+        if let Some(heard) = self.listeners.look(now, &self.socket.counters()) {
+            log::info!("{heard}");
+        }
+        let figures = self.figures(now);
+        self.reporter.tell(now, &figures);
     }
 
-    fn write_stats(&mut self, now: Instant, last: bool) {
-        let figures = self.figures(now);
-        if let Some(Err(why)) = self.stats_file.as_mut().map(|file| file.write(&figures, last)) {
-            log::error!("--stats-json: {why}; no more figures are written");
-            self.stats_file = None;
+    /// A path that was smaller for a while, or was said to be, carries the usual size again.
+    fn path_may_be_larger(&mut self) {
+        let Some(usual) = self.usual_datagram else { return };
+        let carries = carried(usual, &self.socket);
+        if carries > self.sender.datagram() && self.sender.set_datagram(carries).is_ok() {
+            log::info!("the path carries datagrams of {carries} bytes again");
         }
     }
 
-    fn finish(&mut self) {
-        let now = clock::now();
-        self.write_stats(now, true);
-        let figures = self.figures(now);
+    fn finish(mut self) -> Result<(), RunError> {
+        // The frame on its way leaves at once: all of it is due long before this time.
+        self.transmit(clock::now() + Duration::from_secs(60));
+        if !self.sender.is_idle() {
+            self.give_up();
+        }
+        let figures = self.figures(clock::now());
+        let told = self.reporter.finish(&figures);
         log::info!(
             "sent {} frames ({} passed through) in {} datagrams; dropped {}",
-            figures.sender.frames,
+            figures.sender.frames - figures.abandoned,
             figures.pipeline.passed_through,
             figures.network.datagrams,
             figures.dropped()
         );
+        told
     }
-}
-
-/// Bytes of a datagram: as asked for, else what the route is sure to carry.
-fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    /// What gets through nearly everywhere, tunnels included.
-    const ANYWHERE: usize = 1200;
-    let to = config.send.to.ip().to_canonical();
-    if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
-        return Ok(size);
-    }
-    let stays_here = to.is_loopback() || to.is_multicast() && config.send.ttl.unwrap_or(1) == 1;
-    let ethernet = if to.is_ipv4() { 1472 } else { 1452 };
-    let usual = if stays_here { ethernet } else { ANYWHERE };
-    Ok(socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual)).max(MIN_DATAGRAM))
 }

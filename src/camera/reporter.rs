@@ -1,0 +1,103 @@
+//! Tells how the stream goes: on a line of the terminal, now and then in the log, as JSON for programs.
+
+use std::io::Stderr;
+
+use super::stats::{Figures, StatsTarget, Ticker};
+use crate::exit::RunError;
+use crate::live::LiveText;
+use crate::outlet::lines::{LineOutput, OutputEnd};
+use crate::time::{Duration, Instant};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Between lines about figures where nobody watches a terminal.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Where figures go. Nothing here waits for a reader.
+pub struct Reporter {
+    tick: Ticker,
+    log: Ticker,
+    live: Option<LiveText<Stderr>>,
+    lines: Option<LineOutput>,
+    before: Option<Figures>,
+    /// The stream goes on without its figures, but that is no success.
+    failure: Option<RunError>,
+}
+
+impl Reporter {
+    /// From `now` on; `live` is a terminal's line, if standard error is one.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread to write with.
+    pub fn start(
+        now: Instant,
+        target: Option<StatsTarget>,
+        live: Option<LiveText<Stderr>>,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            tick: Ticker::new(now, INTERVAL),
+            log: Ticker::new(now, LOG_INTERVAL),
+            live,
+            lines: target.map(StatsTarget::start).transpose().map_err(RunError::failed)?,
+            before: None,
+            failure: None,
+        })
+    }
+
+    /// When there is something to tell next.
+    #[must_use]
+    pub const fn due(&self) -> Instant {
+        self.tick.due()
+    }
+
+    /// Whether there is something to tell, once a second.
+    pub fn tick(&mut self, now: Instant) -> bool {
+        self.tick.tick(now)
+    }
+
+    /// Tells `figures`.
+    pub fn tell(&mut self, now: Instant, figures: &Figures) {
+        let since = self.before.unwrap_or(figures.zero());
+        if let Some(live) = &mut self.live {
+            live.show(now, || figures.line(&since).as_str().to_owned());
+            self.before = Some(*figures);
+        } else if self.log.tick(now) {
+            log::info!("{}", figures.line(&since));
+            self.before = Some(*figures);
+        }
+        if let Some(lines) = &self.lines {
+            lines.offer(|line| figures.write_json(line, false));
+        }
+        if let Some(end) = self.lines.as_ref().and_then(LineOutput::ended) {
+            self.lines = None;
+            self.ended(&end);
+        }
+    }
+
+    /// Tells `figures` for the last time.
+    ///
+    /// # Errors
+    ///
+    /// Why not all figures were written.
+    pub fn finish(mut self, figures: &Figures) -> Result<(), RunError> {
+        if let Some(live) = &mut self.live {
+            live.finish();
+        }
+        if let Some(lines) = self.lines.take() {
+            lines.offer(|line| figures.write_json(line, true));
+            self.ended(&lines.finish());
+        }
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn ended(&mut self, end: &OutputEnd) {
+        match end {
+            OutputEnd::Complete => {}
+            OutputEnd::ReaderGone => log::info!("--stats-json: {end}; no more figures are written"),
+            OutputEnd::ReaderStuck | OutputEnd::Failed { .. } => {
+                log::error!("--stats-json: {end}; no more figures are written");
+                self.failure = Some(RunError::Failed(format!("--stats-json: {end}")));
+            }
+        }
+    }
+}
