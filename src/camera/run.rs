@@ -40,10 +40,10 @@ use crate::wire::{Flags, MIN_DATAGRAM};
 const STUCK: Duration = Duration::from_millis(100);
 /// Pause where the socket is writable but the device behind it is full.
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
-/// How often signals are looked for while the source is so fast that nothing is ever waited for.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 /// How often a path that has become smaller is looked at again.
 const PATH_INTERVAL: Duration = Duration::from_secs(60);
+/// How often signals are looked for while the source is so fast that nothing is ever waited for.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
 ///

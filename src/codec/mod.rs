@@ -33,7 +33,7 @@ mod unpack;
 pub use decoder::{Decoder, RgbPicture};
 pub use encoder::Encoder;
 pub use planes::{PlanarPicture, Plane};
-pub use rectify::{Area, AreaError, Rectifier};
+pub use rectify::Rectifier;
 pub use requantise::Requantiser;
 pub use scale::Scaler;
 

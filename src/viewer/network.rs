@@ -197,11 +197,10 @@ impl Network {
     }
 
     fn receive(&mut self) -> Result<End, RunError> {
-        // Only a wait that ended without datagrams may have ended for a signal.
-        let mut look_for_signals = true;
+        let mut signalled = false;
         loop {
             let now = clock::now();
-            if self.is_told_to_end(look_for_signals || now >= self.refresh_at)? {
+            if self.is_told_to_end(signalled)? {
                 return Ok(End::Done);
             }
             if self.timeout.is_some_and(|limit| now.since(self.inlet.last_frame) >= limit) {
@@ -214,9 +213,9 @@ impl Network {
                 }
             }
             let timeout = self.refresh_at.since(now);
-            let arrived = self.socket.wait(timeout, self.also()).map_err(RunError::failed)?;
-            look_for_signals = !arrived;
-            if arrived && self.take_all()? {
+            let ready = self.socket.wait(timeout, self.also()).map_err(RunError::failed)?;
+            signalled = ready.also;
+            if ready.media && self.take_all()? {
                 return Ok(End::Done);
             }
         }
@@ -241,11 +240,11 @@ impl Network {
         Ok(enough)
     }
 
-    fn is_told_to_end(&self, by_signal: bool) -> Result<bool, RunError> {
+    fn is_told_to_end(&self, signalled: bool) -> Result<bool, RunError> {
         #[cfg(not(target_os = "linux"))]
-        let _ = by_signal;
+        let _ = signalled;
         #[cfg(target_os = "linux")]
-        if by_signal && let Some(signal) = self.signals.next().map_err(RunError::failed)? {
+        if signalled && let Some(signal) = self.signals.next().map_err(RunError::failed)? {
             log::info!("{signal}: stopping");
             return Ok(true);
         }
