@@ -20,9 +20,7 @@ fn main() -> ExitCode {
     logging::start(live.for_log(stderr()));
     let live = stderr().is_terminal().then_some(live);
     exit::status(&match cli.command {
-        Command::Stream(args) => StreamConfig::try_from(*args)
-            .map_err(RunError::from)
-            .and_then(|config| run::stream(&config, live)),
+        Command::Stream(args) => StreamConfig::try_from(*args).and_then(|config| run::stream(&config, live)),
         Command::Keygen(args) => keygen(&args),
         Command::Devices => say(&Devices::of_this_machine().to_string()),
         Command::Demo(args) => demo(&args),

@@ -5,12 +5,13 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::area::AreaConfig;
+use super::area;
 use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
 use super::pattern::PatternSpec;
 use super::size::Size;
 use super::v4l2::FormatChoice;
+use crate::area::Area;
 use crate::exit::RunError;
 use crate::net::SendOptions;
 use crate::proto::fragment;
@@ -91,7 +92,7 @@ pub struct PictureSettings {
     /// Size of the pictures before any area is cut out.
     pub size: Option<Size>,
     /// The area to rectify.
-    pub area: Option<AreaConfig>,
+    pub area: Option<Area>,
 }
 
 /// Settings of `sealcam stream`.
@@ -115,37 +116,13 @@ pub struct StreamConfig {
     pub state: Option<PathBuf>,
 }
 
-/// A setting that cannot be used: names the option, and the mend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError(String);
-
-impl ConfigError {
-    fn of(option: &str, why: impl fmt::Display) -> Self {
-        Self(format!("{option}: {why}"))
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-impl From<ConfigError> for RunError {
-    fn from(why: ConfigError) -> Self {
-        Self::Usage(why.0)
-    }
-}
-
 impl TryFrom<StreamArgs> for StreamConfig {
-    type Error = ConfigError;
+    type Error = RunError;
 
-    fn try_from(args: StreamArgs) -> Result<Self, ConfigError> {
+    fn try_from(args: StreamArgs) -> Result<Self, RunError> {
         let file = args.camera_config.as_deref().map(read_camera_config).transpose()?.unwrap_or_default();
         let area = args.area.as_deref().map(read_area).transpose()?;
-        let source = args.source.parse().map_err(|why: String| ConfigError::of("--source", why))?;
+        let source = args.source.parse().map_err(|why: String| of_option("--source", why))?;
         let picture = PictureSettings {
             source,
             format: args.format,
@@ -155,11 +132,11 @@ impl TryFrom<StreamArgs> for StreamConfig {
             area,
         };
         if let Some(size) = args.packet_size {
-            fragment::shard_len(size).map_err(|why| ConfigError::of("--packet-size", why))?;
+            fragment::shard_len(size).map_err(|why| of_option("--packet-size", why))?;
         }
         let to = destination(&args.destination)?;
         if args.loopback && !to.ip().is_multicast() {
-            return Err(ConfigError::of(
+            return Err(of_option(
                 "--loopback",
                 format!("only means something for a multicast group, and {} is none", to.ip()),
             ));
@@ -184,18 +161,23 @@ impl TryFrom<StreamArgs> for StreamConfig {
     }
 }
 
-fn read_camera_config(path: &Path) -> Result<CameraConfig, ConfigError> {
-    CameraConfig::read(path).map_err(|why| ConfigError::of("--camera-config", why))
+fn read_camera_config(path: &Path) -> Result<CameraConfig, RunError> {
+    CameraConfig::read(path).map_err(|why| of_option("--camera-config", why))
 }
 
-fn read_area(path: &Path) -> Result<AreaConfig, ConfigError> {
-    AreaConfig::read(path).map_err(|why| ConfigError::of("--area", why))
+fn read_area(path: &Path) -> Result<Area, RunError> {
+    area::read(path).map_err(|why| of_option("--area", why))
+}
+
+/// A setting that cannot be used: names the option, and the mend.
+fn of_option(option: &str, why: impl fmt::Display) -> RunError {
+    RunError::Usage(format!("{option}: {why}"))
 }
 
 /// Reads `ADDR:PORT`; a host name is looked up once, here.
-fn destination(text: &str) -> Result<SocketAddr, ConfigError> {
+fn destination(text: &str) -> Result<SocketAddr, RunError> {
     let fail = |why: &str| {
-        ConfigError::of(
+        of_option(
             "ADDR:PORT",
             format!(
                 "{text:?} {why}: write an address and a port, such as 192.168.1.20:5000 or [fe80::1]:5000"

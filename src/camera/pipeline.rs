@@ -15,9 +15,8 @@ use std::fmt;
 use super::config::{DEFAULT_QUALITY, PictureSettings};
 use super::size::Size;
 use super::source::Captured;
-use crate::codec::{
-    Area, AreaError, CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler,
-};
+use crate::area::{Area, AreaError};
+use crate::codec::{CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler};
 use crate::jpeg::{RestartOffsets, walk};
 use crate::picture::{Picture, RawPicture};
 
@@ -130,13 +129,15 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`AreaError`] if the area cannot be one of any picture.
+    /// [`AreaError::Outside`] if pictures of the size asked for do not have all of the area.
     pub fn new(settings: &PictureSettings) -> Result<Self, AreaError> {
-        let area = settings.area.as_ref().map(|area| Area::new(area.selected, area.visible)).transpose()?;
+        if let (Some(area), Some(size)) = (&settings.area, settings.size) {
+            area.check_inside((size.width, size.height))?;
+        }
         Ok(Self {
             quality: settings.quality,
             size: settings.size,
-            area,
+            area: settings.area,
             codecs: Codecs {
                 encoder: Encoder::new(),
                 requantiser: Requantiser::new(),
@@ -274,4 +275,26 @@ impl Codecs {
 
 fn encode<'a>(encoder: &'a mut Encoder, raw: &RawPicture<'_>, quality: u8) -> Result<&'a [u8], Failure> {
     Ok(encoder.encode(raw, quality)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_area_outside_of_the_size_asked_for_is_refused_at_once() {
+        let whole = [[0.0, 0.0], [640.0, 0.0], [640.0, 360.0], [0.0, 360.0]];
+        let mut settings = PictureSettings {
+            source: "pattern".parse().unwrap(),
+            format: "auto".parse().unwrap(),
+            quality: None,
+            fps: None,
+            size: Some(Size { width: 320, height: 180 }),
+            area: Some(Area::new(whole, whole).unwrap()),
+        };
+        let why = Pipeline::new(&settings).err().unwrap().to_string();
+        assert!(why.contains("outside of the picture of 320x180"), "{why}");
+        settings.size = None;
+        assert!(Pipeline::new(&settings).is_ok());
+    }
 }

@@ -42,6 +42,8 @@ const STUCK: Duration = Duration::from_millis(100);
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
 /// How often a path that has become smaller is looked at again.
 const PATH_INTERVAL: Duration = Duration::from_secs(60);
+/// How often signals are looked for while the source is so fast that nothing is ever waited for.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
 ///
@@ -160,11 +162,16 @@ impl Streaming {
     }
 
     fn run(mut self) -> Result<(), RunError> {
+        // A wait tells whether a signal came; the descriptor is read only then, or after too long without one.
+        let mut look_for_signals = self.started;
         let ended = loop {
             let now = clock::now();
-            if let Some(signal) = self.signals.next().map_err(RunError::failed)? {
-                log::info!("{signal}: stopping");
-                break Ok(());
+            if now >= look_for_signals {
+                look_for_signals = now + SIGNAL_INTERVAL;
+                if let Some(signal) = self.signals.next().map_err(RunError::failed)? {
+                    log::info!("{signal}: stopping");
+                    break Ok(());
+                }
             }
             self.transmit(now);
             // Before the next frame: on a machine too slow for its frames there always is one.
@@ -180,7 +187,8 @@ impl Streaming {
                     Err(SourceError::Failed(why)) => break Err(RunError::Failed(why)),
                 }
             }
-            self.wait().map_err(RunError::failed)?;
+            let signalled = self.wait().map_err(RunError::failed)?;
+            look_for_signals = if signalled { now } else { now + SIGNAL_INTERVAL };
         };
         let told = self.finish();
         ended.and(told)
@@ -303,8 +311,8 @@ impl Streaming {
         Ok(true)
     }
 
-    /// Waits for the source, the socket, a signal or the next due time.
-    fn wait(&self) -> nix::Result<()> {
+    /// Waits for the source, the socket, a signal or the next due time. Returns whether there is a signal.
+    fn wait(&self) -> nix::Result<bool> {
         let mut until = self.reporter.due();
         let mut fds: FixedVec<PollFd<'_>, 3> = FixedVec::new();
         // Capacity 3 is what is pushed at most.
@@ -328,7 +336,8 @@ impl Streaming {
         // Read only now: sending has taken its time, and the next run must not be late by it.
         let timeout = TimeSpec::from_duration(until.since(clock::now()));
         match ppoll(&mut fds, Some(timeout), None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Ok(_) => Ok(fds.first().and_then(PollFd::any).unwrap_or(true)),
+            Err(nix::errno::Errno::EINTR) => Ok(true),
             Err(why) => Err(why),
         }
     }

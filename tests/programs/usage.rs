@@ -136,9 +136,11 @@ fn what_fails_at_run_time_is_status_1() {
         refused(&room, (program, &format!("{line} --state /proc/x")), 1, &["/proc/x", "--state DIR"]);
     }
 
-    // An interface may still come; until then its absence is told.
+    // An interface or an address may still come; until then its absence is told.
     let line = "watch 239.1.2.3:5000 --no-window --interface nosuch0 --timeout 1";
     refused(&room, (SEALVIEW, line), 1, &["no frame for 1", "nosuch0", "lo (127.0.0.1"]);
+    let line = "watch 203.0.113.9:5000 --no-window --timeout 1";
+    refused(&room, (SEALVIEW, line), 1, &["203.0.113.9", "no interface has that address", "0.0.0.0"]);
 
     // Figures that cannot be written do not stop the stream, but are a failure.
     let args = "--source pattern:160x120@100 --frames 20 --stats-json /dev/full";
