@@ -139,6 +139,11 @@ fn capture(folder: &Path, job: &str) -> String {
         lit = !notice;
         camera.release();
     }
+    report_counts(&mut report, &camera, allocated);
+    report
+}
+
+fn report_counts(report: &mut String, camera: &Camera, allocated: u64) {
     let drops = camera.drops();
     let counters = [
         ("superseded", drops.superseded),
@@ -156,7 +161,6 @@ fn capture(folder: &Path, job: &str) -> String {
     for (name, count) in counters {
         let _ = writeln!(report, "count {name} {count}");
     }
-    report
 }
 
 /// Waits as the run loop of the camera does.
