@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::by_id::stable_link;
+use super::controls::ControlSetting;
 use super::device::Identity;
 use super::formats::Encoding;
 use super::reason::{OpenError, Reason, denied};
@@ -148,6 +149,7 @@ impl Camera {
             Encoding::Raw(_) => layout.least(),
         };
         self.largest = self.largest.max(frame);
+        session.set_controls(&self.settings.controls);
         self.reason = Reason::Starting;
         self.received = 0;
         self.errors = 0;
@@ -374,6 +376,17 @@ impl Source for Camera {
         if let Some(session) = &mut self.session {
             session.release();
         }
+    }
+
+    fn set_controls(&mut self, controls: &[ControlSetting]) {
+        self.settings.controls = controls.to_vec();
+        if let Some(session) = &self.session {
+            session.set_controls(controls);
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.session.as_ref().map_or(NOTICE_INTERVAL, |session| quiet(&self.settings, session))
     }
 
     fn drops(&self) -> Drops {
