@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Stream(args) => {
             StreamConfig::try_from(*args).map_err(RunError::from).and_then(|config| run::stream(&config))
         }
+        Command::Run(_) | Command::Check(_) | Command::Status(_) | Command::Source(_) => Ok(()),
         Command::Keygen(args) => keygen(&args),
         Command::Devices => say(&Devices::of_this_machine().to_string()),
         Command::Demo(args) => demo(&args),

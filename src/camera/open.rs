@@ -3,7 +3,7 @@
 use super::canvas::Layout;
 use super::config::{PictureSettings, SourceSpec};
 use super::file::FileSource;
-use super::pattern::{PatternSource, PatternSpec};
+use super::pattern::PatternSource;
 use super::pipe::PipeSource;
 use super::source::Source;
 use super::v4l2::{Camera, CameraSettings};
@@ -28,23 +28,19 @@ pub fn source(
                 fps: settings.fps.map(|fps| fps.ceil() as u32),
                 format: settings.format,
                 max_frame,
+                controls: settings.controls.clone(),
                 ..CameraSettings::new(path)
             };
             Box::new(Camera::open(camera, now).map_err(RunError::failed)?)
         }
-        SourceSpec::Pattern(spec) => Box::new(PatternSource::new(scene(spec, settings)?, Layout::Yuyv)),
+        SourceSpec::Pattern(spec) => {
+            let scene = settings.scene(spec).map_err(|why| RunError::Usage(format!("--source: {why}")))?;
+            Box::new(PatternSource::new(scene, Layout::Yuyv))
+        }
         SourceSpec::File(path) => {
             let file = FileSource::open(path, settings.fps);
             Box::new(file.map_err(|why| RunError::Usage(format!("--source: {why}")))?)
         }
         SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::failed)?),
     })
-}
-
-/// The test scene in the size and at the rate that other options ask for.
-fn scene(spec: &PatternSpec, settings: &PictureSettings) -> Result<PatternSpec, RunError> {
-    let (width, height) =
-        settings.size.map_or((spec.width(), spec.height()), |size| (size.width, size.height));
-    let fps = settings.fps.unwrap_or(spec.fps()).max(1.0);
-    PatternSpec::new(width, height, fps).map_err(|why| RunError::Usage(format!("--source: {why}")))
 }

@@ -152,6 +152,21 @@ impl Pipeline {
         })
     }
 
+    /// Goes on with other settings; what the codecs keep and the counters stay.
+    ///
+    /// # Errors
+    ///
+    /// [`AreaError`] if the area cannot be one of any picture; nothing is changed.
+    pub fn retune(&mut self, settings: &PictureSettings) -> Result<(), AreaError> {
+        self.area = settings.area.as_ref().map(|area| Area::new(area.selected, area.visible)).transpose()?;
+        self.quality = settings.quality;
+        self.size = settings.size;
+        self.codecs.rectifier = None;
+        self.way = None;
+        self.last_failure = None;
+        Ok(())
+    }
+
     /// How frames were made ready so far.
     #[must_use]
     pub const fn counters(&self) -> PipelineCounters {

@@ -1,10 +1,6 @@
-//! The run loop of a one-way stream: source, pipeline, sender and socket, in one thread.
+//! The run loop: one thread for the stream and all that is attended to beside it.
 //!
-//! Invariant: a frame is taken from the source only when the one before has left. Whatever holds up the
-//! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
-//! the next frame that leaves is the newest.
-
-use std::io::IsTerminal;
+//! `sealcam stream` and `sealcam run` share it; what only a service has is an [`Attendant`].
 
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -12,29 +8,51 @@ use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
 
 use super::config::StreamConfig;
-use super::open;
-use super::pipeline::{Pipeline, Ready};
-use super::rate_limit::FrameLimiter;
-use super::source::{Source, SourceError};
-use super::stats::{Figures, Percentiles, Stages, StatsFile, Ticker};
+use super::reporter::Reporter;
+use super::source::SourceError;
+use super::streaming::{Materials, Streaming, Turn};
 use crate::clock;
 use crate::exit::RunError;
-use crate::keys::state::StateFolder;
-use crate::keys::{key_file, random, start_counter};
-use crate::net::{MediaSender, Outcome};
-use crate::proto::fragment;
-use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use crate::signals::Signals;
-use crate::time::{Duration, Instant};
-use crate::wire::{Flags, MIN_DATAGRAM};
+use crate::time::Instant;
 
-/// A frame that the network has not taken after this time is given up for a newer one.
-const STUCK: Duration = Duration::from_millis(100);
-/// Pause where the socket is writable but the device behind it is full.
-const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
-/// Between lines about figures where nobody watches a terminal.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// Descriptors to wait for: those of the loop, and up to ten of the attendant.
+pub type Fds<'a> = FixedVec<PollFd<'a>, 12>;
+
+/// What is attended to beside the stream, in the same thread: it never blocks.
+pub trait Attendant {
+    /// Adds descriptors to wait for, and returns when to be called at the latest.
+    fn wait_for<'a>(&'a self, fds: &mut Fds<'a>, until: Instant) -> Instant;
+
+    /// Called every turn. `ready`: one of the descriptors is.
+    fn attend(&mut self, now: Instant, ready: bool, running: &mut Running);
+
+    /// SIGHUP came.
+    fn hang_up(&mut self, now: Instant, running: &mut Running);
+
+    /// The source gives no more frames.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if that ends the program as a failure; `Ok(false)` ends it as a success.
+    fn source_ended(
+        &mut self,
+        now: Instant,
+        why: SourceError,
+        running: &mut Running,
+    ) -> Result<bool, RunError>;
+
+    /// The loop has ended.
+    fn stop(&mut self) {}
+}
+
+/// What runs.
+pub struct Running {
+    /// The stream.
+    pub stream: Streaming,
+    /// What is told of it.
+    pub reporter: Reporter,
+}
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
 ///
@@ -43,349 +61,88 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// [`RunError`] with a sentence that names the mend.
 pub fn stream(config: &StreamConfig) -> Result<(), RunError> {
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
-    Streaming::start(config, signals)?.run()
+    let now = clock::now();
+    let materials = Materials::gather(config)?;
+    let reporter = Reporter::new(config, now)?;
+    let mut stream = Streaming::new(config, &materials, now)?;
+    stream.open(0, now)?;
+    stream.introduce();
+    run(&signals, Running { stream, reporter }, &mut Nothing)
 }
 
-struct Streaming {
-    source: Box<dyn Source>,
-    pipeline: Pipeline,
-    limiter: Option<FrameLimiter>,
-    sender: Sender,
-    socket: MediaSender,
-    signals: Signals,
-    /// The datagram size was asked for, so it is not changed behind anyone's back.
-    size_is_fixed: bool,
-    frames_wanted: Option<u64>,
-    started: Instant,
-    /// When the frame that is leaving was captured.
-    leaving: Option<Instant>,
-    blocked: Option<Blocked>,
-    told: Told,
-    limited: u64,
-    notices: u64,
-    stages: Stages,
-    stats: Ticker,
-    stats_file: Option<StatsFile>,
-    log: Ticker,
-    terminal: bool,
-    before: Option<Figures>,
-}
+/// The attendant of `sealcam stream`.
+struct Nothing;
 
-/// The network takes nothing at the moment.
-struct Blocked {
-    since: Instant,
-    /// Waiting for room in the socket is of no use; try again then.
-    retry_at: Option<Instant>,
-}
-
-/// What has been said, and is not said again for every frame.
-#[derive(Default)]
-struct Told {
-    refused: bool,
-    too_large: bool,
-    oversized: bool,
-}
-
-impl Streaming {
-    fn start(config: &StreamConfig, signals: Signals) -> Result<Self, RunError> {
-        let key = key_file::read(&config.key).map_err(|why| RunError::usage(format!("--key: {why}")))?;
-        let state = StateFolder::open(config.state.as_deref()).map_err(RunError::failed)?;
-        let stats_file = config.stats_json.as_deref().map(StatsFile::open).transpose();
-        let stats_file = stats_file.map_err(|why| RunError::usage(format!("--stats-json: {why}")))?;
-        let (socket, trouble) = MediaSender::open_patiently(&config.send)
-            .map_err(|why| RunError::usage(format!("sending: {why}")))?;
-        let datagram = datagram_size(config, &socket)?;
-        let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
-        let now = clock::now();
-        let source = open::source(&config.picture, largest, now)?;
-
-        let mut bits = [0; 8];
-        random(&mut bits).map_err(RunError::failed)?;
-        let stream = start_counter::next_stream(&state, bits).map_err(RunError::failed)?;
-        let max_frame = source.largest_frame().min(largest);
-        let settings = SenderSettings { datagram, max_frame, pace_percent: config.pace_percent };
-        let sender = Sender::new(settings, &key, stream, now).map_err(RunError::usage)?;
-
-        log::info!("source: {}", source.describe());
-        log::info!(
-            "sending to {} in datagrams of {} bytes, key {}, stream {stream}",
-            config.send.to,
-            sender.datagram(),
-            key.fingerprint(),
-        );
-        if source.largest_frame() > largest {
-            log::warn!(
-                "frames above {largest} bytes cannot be sent in datagrams of {datagram} bytes and will be \
-                 dropped; the source makes up to {} bytes: use a larger --packet-size",
-                source.largest_frame()
-            );
-        }
-        let warnings =
-            [trouble.map(|why| why.to_string()), socket.buffer_warning(), socket.wifi_multicast_warning()];
-        for warning in warnings.into_iter().flatten() {
-            log::warn!("{warning}");
-        }
-        Ok(Self {
-            source,
-            pipeline: Pipeline::new(&config.picture)
-                .map_err(|why| RunError::Usage(format!("--area: {why}")))?,
-            limiter: config.picture.fps.map(FrameLimiter::new),
-            sender,
-            socket,
-            signals,
-            size_is_fixed: config.packet_size.is_some(),
-            frames_wanted: config.frames,
-            started: now,
-            leaving: None,
-            blocked: None,
-            told: Told::default(),
-            limited: 0,
-            notices: 0,
-            stages: Stages::default(),
-            stats: Ticker::new(now, STATS_INTERVAL),
-            stats_file,
-            log: Ticker::new(now, LOG_INTERVAL),
-            terminal: std::io::stderr().is_terminal(),
-            before: None,
-        })
+impl Attendant for Nothing {
+    fn wait_for<'a>(&'a self, _: &mut Fds<'a>, until: Instant) -> Instant {
+        until
     }
 
-    fn run(mut self) -> Result<(), RunError> {
-        let ended = loop {
-            let now = clock::now();
-            if let Some(signal) = self.signals.next().map_err(RunError::failed)? {
+    fn attend(&mut self, _: Instant, _: bool, _: &mut Running) {}
+
+    fn hang_up(&mut self, _: Instant, _: &mut Running) {}
+
+    fn source_ended(&mut self, _: Instant, why: SourceError, _: &mut Running) -> Result<bool, RunError> {
+        match why {
+            SourceError::Ended => {
+                log::info!("the source has ended");
+                Ok(false)
+            }
+            SourceError::Failed(why) => Err(RunError::Failed(why)),
+        }
+    }
+}
+
+/// Turns until there is nothing more to do, or a signal ends it.
+///
+/// # Errors
+///
+/// [`RunError`] if the source or the system fails.
+pub fn run(signals: &Signals, mut running: Running, attendant: &mut impl Attendant) -> Result<(), RunError> {
+    let mut ready = false;
+    let ended = loop {
+        let now = clock::now();
+        match signals.next().map_err(RunError::failed)? {
+            Some(Signal::SIGHUP) => attendant.hang_up(now, &mut running),
+            Some(signal) => {
                 log::info!("{signal}: stopping");
                 break Ok(());
             }
-            self.transmit(now);
-            if self.sender.is_idle() {
-                if self.frames_wanted.is_some_and(|wanted| self.sender.counters().frames >= wanted) {
-                    break Ok(());
-                }
-                match self.next_frame(now) {
-                    Ok(true) => continue,
-                    Ok(false) => {}
-                    Err(SourceError::Ended) => {
-                        log::info!("the source has ended");
-                        break Ok(());
-                    }
-                    Err(SourceError::Failed(why)) => break Err(RunError::Failed(why)),
-                }
-            }
-            self.report(now);
-            self.wait(now).map_err(RunError::failed)?;
-        };
-        self.finish();
-        ended
-    }
-
-    /// Sends what is due.
-    fn transmit(&mut self, now: Instant) {
-        if let Some(blocked) = &self.blocked {
-            if now.since(blocked.since) >= STUCK {
-                self.give_up();
-            } else if blocked.retry_at.is_some_and(|at| now < at) {
-                return;
-            }
+            None => {}
         }
-        while let Transmit::Run { bytes, datagram } = self.sender.poll_transmit(now) {
-            let sent = self.socket.send_run(bytes, datagram);
-            self.sender.transmitted(sent.bytes);
-            match sent.outcome {
-                Outcome::All => {
-                    self.blocked = None;
-                    if self.sender.is_idle() {
-                        self.frame_left();
-                    }
-                }
-                Outcome::Blocked => {
-                    let before = self.blocked.take().filter(|_| sent.bytes == 0);
-                    let retry_at = before.is_some().then(|| now + FULL_DEVICE_PAUSE);
-                    self.blocked = Some(Blocked { since: before.map_or(now, |b| b.since), retry_at });
-                    return;
-                }
-                outcome => {
-                    self.give_up();
-                    self.explain(outcome);
-                }
-            }
+        attendant.attend(now, ready, &mut running);
+        ready = false;
+        match running.stream.turn(now) {
+            Ok(Turn::Again) => continue,
+            Ok(Turn::Wait) => {}
+            Ok(Turn::Done) => break Ok(()),
+            Err(why) => match attendant.source_ended(now, why, &mut running) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(why) => break Err(why),
+            },
         }
-    }
-
-    /// Drops what is left of the frame: a newer one is worth more.
-    fn give_up(&mut self) {
-        self.sender.abandon();
-        self.blocked = None;
-        self.leaving = None;
-    }
-
-    fn frame_left(&mut self) {
-        if let Some(captured) = self.leaving.take() {
-            self.stages.sent.add(clock::now().since(captured));
-        }
-        self.told.refused = false;
-    }
-
-    /// Says, once, why frames do not leave, and adapts to a smaller path.
-    fn explain(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::TooLarge { limit } => self.path_is_smaller(limit),
-            Outcome::Refused if !self.told.refused => {
-                self.told.refused = true;
-                log::info!("nobody listens at the destination yet; sending goes on");
-            }
-            // The socket tells the rest through `tend`.
-            _ => {}
-        }
-    }
-
-    fn path_is_smaller(&mut self, limit: Option<usize>) {
-        let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
-        if let (Some(limit), false) = (smaller, self.size_is_fixed) {
-            log::info!("the path carries datagrams of {limit} bytes at most; cutting frames accordingly");
-            if let Err(why) = self.sender.set_datagram(limit) {
-                log::error!("{why}");
-            }
-        } else if !self.told.too_large {
-            self.told.too_large = true;
-            let carries = limit.map_or("less".to_owned(), |limit| format!("{limit} bytes at most"));
-            log::error!(
-                "datagrams of {} bytes do not pass: the path carries {carries}; use a smaller --packet-size",
-                self.sender.datagram()
-            );
-        }
-    }
-
-    /// Takes the newest frame, if there is one, and seals it. Returns whether one was taken.
-    fn next_frame(&mut self, now: Instant) -> Result<bool, SourceError> {
-        let Some(captured) = self.source.next(now)? else { return Ok(false) };
-        if !captured.notice && !self.limiter.as_mut().is_none_or(|limiter| limiter.admit(captured.at)) {
-            self.limited += 1;
-            self.source.release();
-            return Ok(true);
-        }
-        self.stages.taken.add(now.since(captured.at));
-        let (at, notice) = (captured.at, captured.notice);
-        if let Some(Ready { bytes, restarts }) = self.pipeline.process(&captured) {
-            let limit = fragment::largest_frame(self.sender.datagram()).unwrap_or(0);
-            if bytes.len() > self.sender.room() && bytes.len() <= limit {
-                self.sender.make_room((bytes.len() + bytes.len() / 4).min(limit));
-            }
-            let flags = if notice { Flags::NOTICE } else { Flags::NONE };
-            let frame = OutgoingFrame { bytes, captured: at, restarts, source: 0, flags };
-            match self.sender.queue(clock::now(), &frame) {
-                Ok(_) => {
-                    self.notices += u64::from(notice);
-                    self.leaving = Some(at);
-                    self.stages.sealed.add(clock::now().since(at));
-                }
-                Err(why) => {
-                    self.pipeline.count_oversized();
-                    if !self.told.oversized {
-                        self.told.oversized = true;
-                        log::warn!("{why}; such frames are dropped and counted: lower --quality or --size");
-                    }
-                }
-            }
-        }
-        self.source.release();
-        if let Some(turn) = self.socket.tend(now) {
-            log::warn!("{turn}");
-        }
-        Ok(true)
-    }
-
-    /// Waits for the source, the socket, a signal or the next due time.
-    fn wait(&self, now: Instant) -> nix::Result<()> {
-        let mut until = self.stats.due();
-        let mut fds: FixedVec<PollFd<'_>, 3> = FixedVec::new();
-        // Capacity 3 is what is pushed at most.
-        let _ = fds.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
-        if let Some(blocked) = &self.blocked {
-            until = until.min(blocked.since + STUCK);
-            match blocked.retry_at {
-                Some(at) => until = until.min(at),
-                None => {
-                    let _ = fds.push(PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT));
-                }
-            }
-        } else if let Some(release) = self.sender.next_release() {
-            until = until.min(release);
-        } else {
-            if let Some(fd) = self.source.as_fd() {
-                let _ = fds.push(PollFd::new(fd, PollFlags::POLLIN));
-            }
-            until = self.source.wake_at().map_or(until, |at| until.min(at));
-        }
-        let timeout = TimeSpec::from_duration(until.since(now));
-        match ppoll(&mut fds, Some(timeout), None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(why) => Err(why),
-        }
-    }
-
-    fn figures(&self, now: Instant) -> Figures {
-        let stage = |stage: &super::stats::Latencies| -> Percentiles { stage.percentiles() };
-        Figures {
-            running: now.since(self.started),
-            limited: self.limited,
-            notices: self.notices,
-            drops: self.source.drops(),
-            pipeline: self.pipeline.counters(),
-            sender: self.sender.counters(),
-            network: self.socket.counters(),
-            stages: [stage(&self.stages.taken), stage(&self.stages.sealed), stage(&self.stages.sent)],
-        }
-    }
-
-    fn report(&mut self, now: Instant) {
-        if !self.stats.tick(now) {
-            return;
-        }
-        if let Some(turn) = self.socket.tend(now) {
-            log::warn!("{turn}");
-        }
-        if self.terminal || self.log.tick(now) {
-            let figures = self.figures(now);
-            let before = self.before.replace(figures);
-            log::info!("{}", figures.line(&before.unwrap_or(figures.zero())));
-        }
-        self.write_stats(now, false);
-    }
-
-    fn write_stats(&mut self, now: Instant, last: bool) {
-        let figures = self.figures(now);
-        if let Some(Err(why)) = self.stats_file.as_mut().map(|file| file.write(&figures, last)) {
-            log::error!("--stats-json: {why}; no more figures are written");
-            self.stats_file = None;
-        }
-    }
-
-    fn finish(&mut self) {
-        let now = clock::now();
-        self.write_stats(now, true);
-        let figures = self.figures(now);
-        log::info!(
-            "sent {} frames ({} passed through) in {} datagrams; dropped {}",
-            figures.sender.frames,
-            figures.pipeline.passed_through,
-            figures.network.datagrams,
-            figures.dropped()
-        );
-    }
+        running.reporter.report(now, &mut running.stream);
+        ready = wait(signals, &running, attendant, now).map_err(RunError::failed)?;
+    };
+    attendant.stop();
+    running.reporter.finish(clock::now(), &running.stream);
+    ended
 }
 
-/// Bytes of a datagram: as asked for, else what the route is sure to carry.
-fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    /// What gets through nearly everywhere, tunnels included.
-    const ANYWHERE: usize = 1200;
-    let to = config.send.to.ip().to_canonical();
-    if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
-        return Ok(size);
+/// Waits for the source, the socket, a signal, the attendant, or the next due time. Returns whether a
+/// descriptor of the attendant is ready.
+fn wait(signals: &Signals, running: &Running, attendant: &impl Attendant, now: Instant) -> nix::Result<bool> {
+    let mut fds = Fds::new();
+    // Room for it is what the type provides.
+    let _ = fds.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
+    let until = running.stream.wait_for(&mut fds, running.reporter.due());
+    let others = fds.len();
+    let until = attendant.wait_for(&mut fds, until);
+    let timeout = TimeSpec::from_duration(until.since(now));
+    match ppoll(&mut fds, Some(timeout), None) {
+        Ok(_) => Ok(fds[others..].iter().any(|fd| fd.any().unwrap_or(true))),
+        Err(nix::errno::Errno::EINTR) => Ok(false),
+        Err(why) => Err(why),
     }
-    let stays_here = to.is_loopback() || to.is_multicast() && config.send.ttl.unwrap_or(1) == 1;
-    let ethernet = if to.is_ipv4() { 1472 } else { 1452 };
-    let usual = if stays_here { ethernet } else { ANYWHERE };
-    Ok(socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual)).max(MIN_DATAGRAM))
 }
