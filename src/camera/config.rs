@@ -72,6 +72,8 @@ pub struct NamedSource {
     pub picture: PictureSettings,
     /// The file that the area was read from.
     pub area_file: Option<PathBuf>,
+    /// The file with what to ask of the camera, which size and rate were read from.
+    pub camera_config_file: Option<PathBuf>,
 }
 
 /// Settings of a stream.
@@ -304,8 +306,8 @@ fn named_sources(drafts: Vec<SourceDraft>) -> Result<Vec<NamedSource>, ConfigErr
         if named.iter().any(|other| other.name == name) {
             return Err(wrong(format!("a second source called {name:?}: every name is there once")));
         }
-        let area_file = draft.area.clone();
-        named.push(NamedSource { name, picture: picture(number, draft)?, area_file });
+        let (area_file, camera_config_file) = (draft.area.clone(), draft.camera_config.clone());
+        named.push(NamedSource { name, picture: picture(number, draft)?, area_file, camera_config_file });
     }
     Ok(named)
 }

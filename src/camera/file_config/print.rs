@@ -63,7 +63,9 @@ fn stream(f: &mut fmt::Formatter<'_>, config: &StreamConfig) -> fmt::Result {
     Ok(())
 }
 
-fn source(f: &mut fmt::Formatter<'_>, NamedSource { name, picture, area_file }: &NamedSource) -> fmt::Result {
+fn source(f: &mut fmt::Formatter<'_>, source: &NamedSource) -> fmt::Result {
+    // Size and rate are printed as they are, wherever they were read from.
+    let NamedSource { name, picture, area_file, camera_config_file: _ } = source;
     writeln!(f, "\n[[source]]\nname = {}", Quoted(name))?;
     match &picture.source {
         SourceSpec::Stdin => writeln!(f, "source = \"-\"")?,
