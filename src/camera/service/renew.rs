@@ -64,7 +64,7 @@ fn describe(plan: &Plan, old: &ServiceConfig, new: &ServiceConfig) -> String {
     }
     if plan.source == SourceChange::Open {
         let name = plan.active.map_or("off", |number| &new.stream.sources[number].name);
-        words.push(format!("switching to {name}"));
+        words.push(format!("opening {name}"));
     }
     if words.is_empty() { "nothing has changed".into() } else { words.join(", ") }
 }
