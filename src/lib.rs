@@ -13,6 +13,7 @@
 //! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing |
 //! | 4 | [`proto`] ends | the sender and the receiver of a stream |
 //! | 5 | `clock`, `codec`, `net`, `keys` | what asks the system: time, libjpeg, sockets, files |
+//! | 5 | `outlet` | bounded queues before threads with slow devices |
 //! | 5 | `logging`, `live`, `signals`, `exit` | a program's life: its log, its line of figures, its signals, its end |
 //! | 5 | `camera` sources, `viewer` outlets | devices; they take plain values, never a configuration |
 //! | 6 | `camera`, `viewer` run loops | where devices and protocol meet; configuration |
@@ -42,6 +43,8 @@ pub mod live;
 pub mod logging;
 #[cfg(feature = "edge")]
 pub mod net;
+#[cfg(feature = "edge")]
+pub mod outlet;
 #[cfg(all(feature = "edge", target_os = "linux"))]
 pub mod signals;
 

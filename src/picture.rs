@@ -20,12 +20,12 @@ pub enum RawFormat {
 }
 
 impl RawFormat {
-    /// Bytes that one line of the first plane holds at least.
+    /// Bytes that one line of the first plane holds at least; `u32::MAX` for widths far beyond 65,535.
     #[must_use]
     pub const fn min_stride(self, width: u32) -> u32 {
         match self {
-            Self::Yuyv | Self::Uyvy => width.next_multiple_of(2) * 2,
-            Self::Rgb24 => width * 3,
+            Self::Yuyv | Self::Uyvy => width.div_ceil(2).saturating_mul(4),
+            Self::Rgb24 => width.saturating_mul(3),
             Self::Nv12 | Self::Yu12 | Self::Grey => width,
         }
     }
@@ -33,16 +33,17 @@ impl RawFormat {
     /// Bytes of a whole picture whose first plane has lines of `stride` bytes.
     ///
     /// Chroma planes follow without a gap; their stride is `stride` for NV12 and half of it for YU12,
-    /// as the V4L2 documentation lays down for single-planar buffers.
+    /// as the V4L2 documentation lays down for single-planar buffers. A driver's numbers may make more of it
+    /// than memory can hold, so it is not a `usize`; exact for heights up to 65,535.
     #[must_use]
-    pub const fn picture_len(self, stride: u32, height: u32) -> usize {
-        let luma = stride as usize * height as usize;
-        let chroma_rows = height.div_ceil(2) as usize;
-        match self {
-            Self::Yuyv | Self::Uyvy | Self::Rgb24 | Self::Grey => luma,
-            Self::Nv12 => luma + stride as usize * chroma_rows,
-            Self::Yu12 => luma + 2 * (stride as usize / 2) * chroma_rows,
-        }
+    pub const fn picture_len(self, stride: u32, height: u32) -> u64 {
+        let luma = stride as u64 * height as u64;
+        let chroma_rows = height.div_ceil(2) as u64;
+        luma.saturating_add(match self {
+            Self::Yuyv | Self::Uyvy | Self::Rgb24 | Self::Grey => 0,
+            Self::Nv12 => stride as u64 * chroma_rows,
+            Self::Yu12 => 2 * (stride as u64 / 2) * chroma_rows,
+        })
     }
 }
 
@@ -146,5 +147,29 @@ mod tests {
             assert_eq!(format.picture_len(stride, height), bytes, "{format} {stride}x{height}");
         }
         assert_eq!(RawFormat::Yuyv.min_stride(641), 1284);
+    }
+
+    #[test]
+    fn lengths_beyond_memory_do_not_wrap_around() {
+        let line = 0x8000_0140; // of 32 bits of the product, 38,400 would be left
+        // (format, stride, height, bytes)
+        let cases = [
+            (RawFormat::Yuyv, line, 120, 120 * u64::from(line)),
+            (RawFormat::Nv12, line, 120, 180 * u64::from(line)),
+            (
+                RawFormat::Yu12,
+                u32::MAX,
+                65_535,
+                65_535 * u64::from(u32::MAX) + 32_768 * u64::from(u32::MAX - 1),
+            ),
+            (RawFormat::Nv12, u32::MAX, u32::MAX, u64::MAX),
+        ];
+        for (format, stride, height, bytes) in cases {
+            assert_eq!(format.picture_len(stride, height), bytes, "{format} {stride}x{height}");
+        }
+        for format in [RawFormat::Yuyv, RawFormat::Rgb24] {
+            assert_eq!(format.min_stride(u32::MAX), u32::MAX);
+            assert_eq!(format.min_stride(0x8000_0000), u32::MAX);
+        }
     }
 }

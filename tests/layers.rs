@@ -42,6 +42,7 @@ const HOUSE: &[Room] = &[
     room("exit", (5, 0), &["exit"]),
     room("live line", (5, 0), &["live"]),
     room("logging", (5, 0), &["logging"]),
+    room("outlet queues", (5, 0), &["outlet"]),
     room("signals", (5, 0), &["signals"]),
     room("codec", (5, 1), &["codec"]),
     room("net", (5, 1), &["net"]),
@@ -76,11 +77,10 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/condition*",
     "viewer/config*",
     "viewer/decode*",
+    "viewer/listening*",
     "viewer/memory*",
     "viewer/network*",
     "viewer/outlets*",
-    "viewer/run*",
-    "viewer/stats*",
     "viewer/watch*",
 ];
 
@@ -230,7 +230,11 @@ fn what_points_up_or_sideways_is_caught() {
         ("camera/run_loop/turn.rs", "use crate::viewer::config::Config;", Some("viewer run loop")),
         ("bin/sealcam.rs", "use sealcam::camera::run;", None),
         ("viewer/window/mod.rs", "mod app { use super::run::Loop; }", None),
-        ("viewer/window/mod.rs", "mod app { use super::super::run::Loop; }", Some("viewer::run::Loop")),
+        (
+            "viewer/window/mod.rs",
+            "mod app { use super::super::network::Network; }",
+            Some("viewer::network::Network"),
+        ),
         ("lib.rs", "pub mod wire;\nuse crate::wire::StreamId;", Some("a map")),
         ("new_thing.rs", "", Some("src/new_thing.rs:1: say on which floor it stands")),
         // What is no import.

@@ -153,6 +153,15 @@ fn every_raw_format_is_taken_as_it_lies() {
 }
 
 #[test]
+fn a_format_with_impossible_lines_is_passed_over() {
+    // 2^31 bytes more in each line: of 32 bits of the product, the size without them is left.
+    let modes = "mode YUYV 320x240 100\nmode MJPG 160x120 100\nstride 2147483648\n";
+    let report = run("impossible-lines", modes, "frames=5 size=320x240");
+    assert_eq!(report.frames[0].kind, "JPEG 160x120");
+    assert!(report.has_told("YUYV 320x240 at 100 fps is offered, but VIDIOC_S_FMT"), "{:#?}", report.told);
+}
+
+#[test]
 fn frames_too_large_to_send_are_counted() {
     let report = run("oversized", MJPG, "frames=5 max=100 limit=500 patience=5000");
     assert!(report.frames.is_empty());
@@ -230,6 +239,32 @@ fn repeated_io_errors_restart_then_reopen() {
 }
 
 #[test]
+fn a_buffer_that_could_not_be_given_back_is_given_back_later() {
+    const LAYER: &str = "driver libcamera\nmode NV12 160x120\nfps 100\n";
+    // (name, driver and mode, whether some frames are flagged, how long each frame is kept in ms): a slow
+    // program gives back good ones for newer ones, and bad ones while it has a good one.
+    let cases = [
+        ("qbuf-lent", MJPG, false, 0),
+        ("qbuf-superseded", MJPG, false, 35),
+        ("qbuf-flagged", MJPG, true, 35),
+        ("qbuf-layer", LAYER, false, 0),
+        ("qbuf-layer-slow", LAYER, false, 35),
+    ];
+    for (name, camera, flagged, hold) in cases {
+        let flags: String = (1..12).filter(|_| flagged).map(|n| format!("at {} flag\n", n * 3)).collect();
+        let errors: String = (1..=8).map(|n| format!("at {} qbuf-eio 1\n", n * 6)).collect();
+        let report =
+            run(name, &format!("{camera}{flags}{errors}"), &format!("frames=60 patience=500 hold={hold}"));
+        assert_eq!(report.counters["io_errors"], 8, "{name}: {report:#?}");
+        assert_eq!(report.counters["timeouts"], 0, "{name}: {report:#?}");
+        let starts = report.seen.iter().filter(|line| line.starts_with("VIDIOC_STREAMON")).count();
+        assert_eq!(starts, 1, "{name}: {:?}", report.seen);
+        let last = &report.frames[59];
+        assert!(last.age < 200_000, "{name}: {last:?}");
+    }
+}
+
+#[test]
 fn an_unplugged_camera_comes_back() {
     let report = run("unplug", &format!("{MJPG}at 10 unplug 1500\n"), "frames=30");
     assert_eq!(report.frames.len(), 30);
@@ -259,14 +294,53 @@ fn a_renumbered_camera_is_found_by_its_stable_name_in_another_mode() {
 
 #[test]
 fn another_camera_under_the_old_number_is_not_taken() {
-    let lab = Lab::new("other");
-    let link = format!("link {}\n", lab.path("v4l/by-id/usb-Fake-index0").display());
-    let next = lab.path("next").display().to_string();
-    lab.scenario("scenario", &format!("{link}{MJPG}at 10 unplug 300 {next}\n"));
-    lab.scenario("next", &format!("card Somebody Else\n{MJPG}"));
-    let report = lab.run("frames=30 limit=2500");
-    assert!(report.frames.iter().all(|frame| frame.number < 10), "{report:#?}");
+    const A: &str = "by-id/usb-Fake_A-index0";
+    const C: &str = "by-id/usb-Fake_C-index0";
+    const SOCKET: &str = "by-path/usb-0:1-index0";
+    // (name, link of the camera, link of the other one, what else there is to say of that one)
+    let cases = [
+        ("other", Some(A), None, "card Somebody Else\n"),
+        ("same-model", Some(A), Some(C), ""),
+        ("same-model-late-link", Some(A), Some(C), "late link\n"),
+        ("same-socket", Some(SOCKET), Some(SOCKET), "card Somebody Else\n"),
+        ("no-links", None, None, "card Somebody Else\n"),
+    ];
+    for (name, link, other, more) in cases {
+        let lab = Lab::new(name);
+        std::fs::create_dir_all(lab.path("v4l/by-path")).unwrap();
+        let line = |link: Option<&str>| {
+            link.map_or_else(String::new, |link| {
+                format!("link {}\n", lab.path(&format!("v4l/{link}")).display())
+            })
+        };
+        let next = lab.path("next").display().to_string();
+        lab.scenario("scenario", &format!("{}{MJPG}at 10 unplug 300 {next}\n", line(link)));
+        lab.scenario("next", &format!("{}{more}{MJPG}", line(other)));
+        let report = lab.run("frames=30 limit=2500");
+        assert!(report.frames.iter().all(|frame| frame.number < 10), "{name}: {report:#?}");
+        assert!(report.has_noticed("another camera is at this device"), "{name}: {:?}", report.notices);
+    }
+}
+
+#[test]
+fn a_renumbered_camera_keeps_its_name_when_another_has_its_old_number() {
+    let lab = Lab::new("kept-name");
+    let link = |name: &str| lab.path(&format!("v4l/by-id/usb-Fake_{name}-index0")).display().to_string();
+    let [first, returned, other] = ["video0", "returned", "other"].map(|n| lab.path(n).display().to_string());
+    let (a, c) = (link("A"), link("C"));
+    lab.scenario("scenario", &format!("link {a}\n{MJPG}at 10 unplug 300 {returned}\n"));
+    // It comes back as video1, for the other one is video0 now; then it goes again.
+    let moved = lab.path("video1").display().to_string();
+    lab.scenario(
+        "returned",
+        &format!("node {moved}\nlink {a}\nbeside {first} {c}\n{MJPG}at 20 unplug 300 {other}\n"),
+    );
+    lab.scenario("other", &format!("link {c}\ncard Somebody Else\n{MJPG}"));
+    let report = lab.run("frames=40 limit=3000");
+    assert!(report.frames.iter().any(|frame| frame.number >= 10), "found as video1: {report:#?}");
+    assert!(report.frames.iter().all(|frame| frame.number < 20), "{report:#?}");
     assert!(report.has_noticed("another camera is at this device"), "{:?}", report.notices);
+    report.counted(&[("reopened", 1)]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use libfuzzer_sys::fuzz_target;
 use sealcam::camera::area::{AreaConfig, LONGEST_SIDE, SHORTEST_SIDE};
 use sealcam::camera::camera_config::CameraConfig;
+use sealcam::camera::size::Size;
 
 fuzz_target!(|data: &[u8]| {
     let path = PathBuf::from(format!("/dev/shm/sealcam-fuzz-settings-{}.json", std::process::id()));
@@ -22,7 +23,8 @@ fuzz_target!(|data: &[u8]| {
     }
     match CameraConfig::read(&path) {
         Ok(config) => {
-            assert!(config.width.is_some() == config.height.is_some());
+            let fits = |size: Size| Size::SIDES.contains(&size.width) && Size::SIDES.contains(&size.height);
+            assert!(config.size.is_none_or(fits));
             assert!(config.fps.is_none_or(|fps| (1.0..=240.0).contains(&fps)));
         }
         Err(error) => assert!(error.to_string().contains("sealcam-fuzz-settings")),

@@ -1,6 +1,6 @@
 //! Sends a camera's frames, sealed, over UDP.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,16 +15,19 @@ use sealcam::camera::file_config::{self, Effective};
 use sealcam::camera::{run, service};
 use sealcam::exit::{self, RunError};
 use sealcam::keys::{key_file, random};
+use sealcam::live::LiveText;
 use sealcam::logging;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(io::stderr());
+    let live = LiveText::new(stderr(), true);
+    logging::start(live.for_log(stderr()));
+    let live = stderr().is_terminal().then_some(live);
     exit::status(&match cli.command {
-        Command::Stream(args) => {
-            StreamConfig::try_from(*args).map_err(RunError::from).and_then(|config| run::stream(&config))
-        }
-        Command::Run(args) => service::run(&args.config),
+        Command::Stream(args) => StreamConfig::try_from(*args)
+            .map_err(RunError::from)
+            .and_then(|config| run::stream(&config, live)),
+        Command::Run(args) => service::run(&args.config, live),
         Command::Check(args) => check(&args.config),
         Command::Status(args) => status(&args),
         Command::Source(args) => source(args),

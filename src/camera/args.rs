@@ -56,19 +56,26 @@ pub enum Command {
 /// When JPEG frames are touched, for the help of the options that cause it.
 const TOUCHED: &str = "\
 When frames are touched:
-  A JPEG frame of the camera is sent as it came, bit for bit. It is changed only when
-    --quality   is lower than what the camera used: its coefficients are quantised again, which costs
-                less than decoding and encoding and loses nothing else;
-    --area      is given, or --size is not a size that the source delivers: it is decoded, transformed
-                and encoded again.
-  Raw frames (YUYV, UYVY, NV12, YU12, RGB24, GREY) are always encoded, with --quality (80 unless given),
-  baseline, with a restart marker in every row of blocks.";
+  A JPEG frame is sent as the camera made it, bit for bit, unless
+    --quality is lower than what the camera used. Its coefficients are
+      then quantised again, which costs less than decoding and encoding.
+    --area is given, or --size is not a size that the source delivers.
+      It is then decoded, transformed and encoded again.
+  Raw frames (YUYV, UYVY, NV12, YU12, RGB24, GREY) are always encoded,
+  with --quality (80 unless given), baseline, with a restart marker in
+  every row of blocks.";
+
+const SOURCES: &str = "Where frames come from: /dev/videoN, pattern[:WxH@FPS], file:PATH (.mjpeg, .avi or a \
+                       folder of .jpg; loops), or - (MJPEG on standard input)";
+
+const AREA: &str = "JSON with four picked corners to rectify: \
+                    {\"selected_rect\":[[x,y] x4],\"visible_rect\":[[x,y] x4]}";
 
 /// Options of `sealcam stream`.
 #[derive(Debug, Args)]
 #[command(after_help = TOUCHED)]
 pub struct StreamArgs {
-    /// Where to send: a host or a multicast group, IPv4 or [IPv6]
+    /// Where to send: a host or a multicast group; IPv6 addresses in brackets
     #[arg(value_name = "ADDR:PORT")]
     pub destination: String,
 
@@ -76,9 +83,8 @@ pub struct StreamArgs {
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
 
-    /// Where frames come from: /dev/videoN, pattern[:WxH@FPS], file:PATH (.mjpeg, .avi or a folder of .jpg;
-    /// loops), or - (MJPEG on standard input)
-    #[arg(long, value_name = "SRC", default_value = "/dev/video0")]
+    /// Where frames come from
+    #[arg(long, value_name = "SRC", default_value = "/dev/video0", help = SOURCES)]
     pub source: SourceSpec,
 
     /// JPEG quality, 1..=100; see below for when frames are touched
@@ -122,8 +128,8 @@ pub struct StreamArgs {
     #[arg(long, value_name = "0-63", default_value = "34")]
     pub dscp: CodePoint,
 
-    /// JSON with four picked corners to rectify: {"selected_rect":[[x,y] x4],"visible_rect":[[x,y] x4]}
-    #[arg(long, value_name = "FILE")]
+    /// JSON with four picked corners to rectify
+    #[arg(long, value_name = "FILE", help = AREA)]
     pub area: Option<PathBuf>,
 
     /// JSON with what to ask of the camera: {"width":640,"height":360,"fps":60}; --size and --fps win

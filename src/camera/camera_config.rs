@@ -5,14 +5,13 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::settings_file::{SettingsError, SettingsFile, Step};
+use super::size::Size;
 
 /// What to ask the camera for. What is not there is left to the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CameraConfig {
-    /// Columns of pixels, 1..=65,535; given together with `height` or not at all.
-    pub width: Option<u32>,
-    /// Rows of pixels, 1..=65,535.
-    pub height: Option<u32>,
+    /// Columns and rows of pixels.
+    pub size: Option<Size>,
     /// Frames per second, 1..=240.
     pub fps: Option<f64>,
 }
@@ -43,28 +42,31 @@ impl CameraConfig {
         let raw: Raw = file.parse(EXAMPLE)?;
         let width = raw.width.map(|value| pixels(file, "width", value)).transpose()?;
         let height = raw.height.map(|value| pixels(file, "height", value)).transpose()?;
-        let alone = match (width, height) {
-            (Some(_), None) => Some(("width", "height")),
-            (None, Some(_)) => Some(("height", "width")),
-            _ => None,
-        };
-        if let Some((given, missing)) = alone {
+        let alone = |given, missing| {
             let problem = format!("{given} without {missing}: give both, or neither for the camera's choice");
-            return Err(file.error(&[Step::Key(given)], problem));
-        }
+            Err(file.error(&[Step::Key(given)], problem))
+        };
+        let size = match (width, height) {
+            (Some(width), Some(height)) => Some(Size { width, height }),
+            (None, None) => None,
+            (Some(_), None) => return alone("width", "height"),
+            (None, Some(_)) => return alone("height", "width"),
+        };
         if let Some(fps) = raw.fps.filter(|fps| !(1.0..=240.0).contains(fps)) {
             let problem = format!("fps {fps}: must be 1 to 240 frames per second");
             return Err(file.error(&[Step::Key("fps")], problem));
         }
-        Ok(Self { width, height, fps: raw.fps })
+        Ok(Self { size, fps: raw.fps })
     }
 }
 
 fn pixels(file: &SettingsFile, key: &str, value: f64) -> Result<u32, SettingsError> {
-    if value.fract() == 0.0 && (1.0..=65_535.0).contains(&value) {
+    if value.fract() == 0.0 && Size::SIDES.contains(&(value as u32)) {
         return Ok(value as u32);
     }
-    Err(file.error(&[Step::Key(key)], format!("{key} {value}: must be a whole number of pixels, 1 to 65535")))
+    let (least, most) = Size::SIDES.into_inner();
+    let problem = format!("{key} {value}: must be a whole number of pixels, {least} to {most}");
+    Err(file.error(&[Step::Key(key)], problem))
 }
 
 #[cfg(test)]
@@ -78,14 +80,16 @@ mod tests {
 
     #[test]
     fn settings_are_read() {
-        let of = |width, height, fps| Ok(CameraConfig { width, height, fps });
+        let of = |size: Option<(u32, u32)>, fps| {
+            Ok(CameraConfig { size: size.map(|(width, height)| Size { width, height }), fps })
+        };
         // (text, settings)
         let cases = [
-            (EXAMPLE, of(Some(640), Some(360), Some(60.0))),
-            (r#"{"fps": 29.97}"#, of(None, None, Some(29.97))),
-            (r#"{"width": 1280.0, "height": 720}"#, of(Some(1280), Some(720), None)),
-            (r#"{"width": null}"#, of(None, None, None)),
-            ("\u{feff}{}\r\n", of(None, None, None)),
+            (EXAMPLE, of(Some((640, 360)), Some(60.0))),
+            (r#"{"fps": 29.97}"#, of(None, Some(29.97))),
+            (r#"{"width": 1280.0, "height": 720}"#, of(Some((1280, 720)), None)),
+            (r#"{"width": null}"#, of(None, None)),
+            ("\u{feff}{}\r\n", of(None, None)),
         ];
         for (text, expected) in cases {
             assert_eq!(read(text), expected, "{text}");
@@ -97,7 +101,11 @@ mod tests {
         // (text, message)
         let cases = [
             ("{\"width\": 0,\n \"height\": 360}", "camera.json:1:11: width 0: must be a whole number"),
-            ("{\"width\": 640,\n \"height\": 70000}", "camera.json:2:12: height 70000: must be a whole"),
+            (
+                "{\"width\": 8,\n \"height\": 8}",
+                "camera.json:1:11: width 8: must be a whole number of pixels, 16 to 16384",
+            ),
+            ("{\"width\": 640,\n \"height\": 16385}", "camera.json:2:12: height 16385: must be a whole"),
             (r#"{"width": 640.5, "height": 360}"#, "camera.json:1:11: width 640.5: must be a whole"),
             (r#"{"width": -1, "height": 360}"#, "camera.json:1:11: width -1: must be"),
             (r#"{"width": 640}"#, "camera.json:1:11: width without height: give both"),

@@ -207,7 +207,7 @@ mod tests {
             canvas.fill(0, 0, usize::MAX, usize::MAX, Ycc::grey(255));
             let picture = canvas.picture();
             assert_eq!((picture.width, picture.height), (64, 48));
-            assert_eq!(canvas.len(), picture.format.picture_len(picture.stride, picture.height));
+            assert_eq!(canvas.len() as u64, picture.format.picture_len(picture.stride, picture.height));
             let mut luma = canvas.luma();
             luma.fill(0, 0, 64, 48, 3);
             let step = luma.step;

@@ -330,13 +330,12 @@ fn picture(number: usize, draft: SourceDraft) -> Result<PictureSettings, ConfigE
     let file = draft.camera_config.as_deref().map(|path| read_camera_config(asked, path)).transpose()?;
     let file = file.unwrap_or_default();
     let area = draft.area.as_deref().map(|path| read_area(Setting::Area(number), path)).transpose()?;
-    let size = draft.size.map_or_else(|| size_of(asked, &file), |size| Ok(Some(size)))?;
     let picture = PictureSettings {
         source: draft.source,
         format: draft.format,
         quality: draft.quality.map(Quality::get),
         fps: draft.fps.map(Fps::get).or(file.fps),
-        size,
+        size: draft.size.or(file.size),
         area,
         controls: draft.controls,
     };
@@ -344,17 +343,6 @@ fn picture(number: usize, draft: SourceDraft) -> Result<PictureSettings, ConfigE
         picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
     }
     Ok(picture)
-}
-
-/// The size that a camera configuration asks for; one side alone says nothing.
-fn size_of(asked: Setting, file: &CameraConfig) -> Result<Option<Size>, ConfigError> {
-    match (file.width, file.height) {
-        (Some(width), Some(height)) => {
-            Size::new(width, height).map(Some).map_err(|why| ConfigError::of(asked, why))
-        }
-        (None, None) => Ok(None),
-        _ => Err(ConfigError::of(asked, "give both width and height, or neither")),
-    }
 }
 
 fn read_camera_config(asked: Setting, path: &Path) -> Result<CameraConfig, ConfigError> {

@@ -4,11 +4,11 @@
 //! |---|---|
 //! | [`source`] | the contract of every source of frames |
 //! | [`v4l2`], [`devices`] | cameras; a list of them |
-//! | [`file`], [`avi`], [`folder`], [`frame_index`] | recordings, played in a loop |
+//! | [`mod@file`], [`avi`], [`folder`], [`frame_index`] | recordings, played in a loop |
 //! | [`pipe`], [`splitter`] | motion JPEG on standard input |
 //! | [`pattern`], [`scene`], [`notice`], [`canvas`], [`lettering`] | pictures drawn here |
 //! | [`pace`], [`rate_limit`] | when a frame is due, which are left out |
-//! | [`area`], [`camera_config`], [`settings_file`] | JSON settings, with line and column of what is wrong |
+//! | [`area`], [`camera_config`], [`settings_file`], [`size`] | JSON settings, with line and column of what is wrong |
 //! | [`flow`], [`watchdog`], [`stand_in`] | whether pictures flow, and what is done where they cannot |
 //! | [`server`], [`http`], [`notify`], [`board`], [`sandbox`] | a service's doors, systemd, the board, the kernel's fences |
 //! | [`args`], [`values`], [`config`], [`file_config`] | the command line; the file; settings, checked |
@@ -51,6 +51,7 @@ pub mod scene;
 pub mod server;
 pub mod service;
 pub mod settings_file;
+pub mod size;
 pub mod source;
 pub mod splitter;
 pub mod stand_in;

@@ -154,7 +154,7 @@ mod tests {
         };
         let picture = notice.draw(&"camera unplugged", &"/dev/video0", Duration::from_secs(3));
         assert_eq!((picture.width, picture.height, picture.stride), (640, 360, 640));
-        assert_eq!(picture.samples.len(), RawFormat::Grey.picture_len(640, 360));
+        assert_eq!(picture.samples.len() as u64, RawFormat::Grey.picture_len(640, 360));
         assert!(inked(&picture, 80..150) > 5000, "title");
         assert!(inked(&picture, 200..230) > 500, "reason");
         assert!(inked(&picture, 300..340) > 300, "device");

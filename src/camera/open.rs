@@ -31,7 +31,7 @@ pub fn source(
                 controls: settings.controls.clone(),
                 ..CameraSettings::new(path)
             };
-            Box::new(Camera::open(camera, now).map_err(RunError::failed)?)
+            Box::new(Camera::open(camera, now).map_err(RunError::usage)?)
         }
         SourceSpec::Pattern(spec) => {
             let scene = settings.scene(spec).map_err(|why| RunError::Usage(format!("--source: {why}")))?;
@@ -41,6 +41,6 @@ pub fn source(
             let file = FileSource::open(path, settings.fps);
             Box::new(file.map_err(|why| RunError::Usage(format!("--source: {why}")))?)
         }
-        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::failed)?),
+        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
     })
 }

@@ -12,7 +12,8 @@
 
 use std::fmt;
 
-use super::config::{DEFAULT_QUALITY, PictureSettings, Size};
+use super::config::{DEFAULT_QUALITY, PictureSettings};
+use super::size::Size;
 use super::source::Captured;
 use crate::codec::{
     Area, AreaError, CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler,

@@ -1,91 +1,113 @@
-//! Tells what a stream does: a line for people now and then, a line of JSON every second.
+//! Tells how the stream goes: on a line of the terminal, now and then in the log, as JSON for programs.
 
-use std::io::IsTerminal;
+use std::io::Stderr;
 
-use super::config::StreamConfig;
-use super::stats::{Figures, StatsFile, Ticker};
-use super::streaming::Streaming;
+use super::stats::{Figures, StatsTarget, Ticker};
 use crate::exit::RunError;
+use crate::live::LiveText;
+use crate::outlet::lines::{LineOutput, OutputEnd};
 use crate::time::{Duration, Instant};
 
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Between lines about figures where nobody watches a terminal.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What is told of a stream, and when.
+/// Where figures go. Nothing here waits for a reader.
 pub struct Reporter {
-    stats: Ticker,
-    file: Option<StatsFile>,
+    tick: Ticker,
     log: Ticker,
-    terminal: bool,
-    /// The figures of the last line.
+    live: Option<LiveText<Stderr>>,
+    lines: Option<LineOutput>,
     before: Option<Figures>,
     /// Those of the last two seconds.
     recent: [Option<Figures>; 2],
+    /// The stream goes on without its figures, but that is no success.
+    failure: Option<RunError>,
 }
 
 impl Reporter {
-    /// Opens the file for figures, if one is asked for.
+    /// From `now` on; `live` is a terminal's line, if standard error is one.
     ///
     /// # Errors
     ///
-    /// [`RunError::Usage`] if it cannot be written.
-    pub fn new(config: &StreamConfig, now: Instant) -> Result<Self, RunError> {
-        let file = config.stats_json.as_deref().map(StatsFile::open).transpose();
+    /// If the system gives no thread to write with.
+    pub fn start(
+        now: Instant,
+        target: Option<StatsTarget>,
+        live: Option<LiveText<Stderr>>,
+    ) -> Result<Self, RunError> {
         Ok(Self {
-            stats: Ticker::new(now, STATS_INTERVAL),
-            file: file.map_err(|why| RunError::usage(format!("--stats-json: {why}")))?,
+            tick: Ticker::new(now, INTERVAL),
             log: Ticker::new(now, LOG_INTERVAL),
-            terminal: std::io::stderr().is_terminal(),
+            live,
+            lines: target.map(StatsTarget::start).transpose().map_err(RunError::failed)?,
             before: None,
             recent: [None; 2],
+            failure: None,
         })
     }
 
-    /// When [`Reporter::report`] next has something to do.
+    /// When there is something to tell next.
     #[must_use]
     pub const fn due(&self) -> Instant {
-        self.stats.due()
+        self.tick.due()
     }
 
-    /// Frames and megabits a second, over the last second or two.
+    /// Whether there is something to tell, once a second.
+    pub fn tick(&mut self, now: Instant) -> bool {
+        self.tick.tick(now)
+    }
+
+    /// Tells `figures`.
+    pub fn tell(&mut self, now: Instant, figures: &Figures) {
+        self.recent = [self.recent[1], Some(*figures)];
+        let since = self.before.unwrap_or(figures.zero());
+        if let Some(live) = &mut self.live {
+            live.show(now, || figures.line(&since).as_str().to_owned());
+            self.before = Some(*figures);
+        } else if self.log.tick(now) {
+            log::info!("{}", figures.line(&since));
+            self.before = Some(*figures);
+        }
+        if let Some(lines) = &self.lines {
+            lines.offer(|line| figures.write_json(line, false));
+        }
+        if let Some(end) = self.lines.as_ref().and_then(LineOutput::ended) {
+            self.lines = None;
+            self.ended(&end);
+        }
+    }
+
+    /// Frames and megabits a second up to `now`, over the last second or two.
     #[must_use]
     pub fn rates(&self, now: &Figures) -> (f64, f64) {
         self.recent[0].or(self.recent[1]).map_or((0.0, 0.0), |before| now.rates(&before))
     }
 
-    /// Tells what is due.
-    pub fn report(&mut self, now: Instant, stream: &mut Streaming) {
-        if !self.stats.tick(now) {
-            return;
+    /// Tells `figures` for the last time.
+    ///
+    /// # Errors
+    ///
+    /// Why not all figures were written.
+    pub fn finish(mut self, figures: &Figures) -> Result<(), RunError> {
+        if let Some(live) = &mut self.live {
+            live.finish();
         }
-        stream.tend(now);
-        let figures = stream.figures(now);
-        self.recent = [self.recent[1], Some(figures)];
-        if self.terminal || self.log.tick(now) {
-            let before = self.before.replace(figures);
-            log::info!("{}", figures.line(&before.unwrap_or(figures.zero())));
+        if let Some(lines) = self.lines.take() {
+            lines.offer(|line| figures.write_json(line, true));
+            self.ended(&lines.finish());
         }
-        self.write(&figures, false);
+        self.failure.map_or(Ok(()), Err)
     }
 
-    /// Tells the last figures.
-    pub fn finish(&mut self, now: Instant, stream: &Streaming) {
-        let figures = stream.figures(now);
-        self.write(&figures, true);
-        log::info!(
-            "sent {} frames ({} passed through) in {} datagrams; dropped {}",
-            figures.sender.frames,
-            figures.pipeline.passed_through,
-            figures.network.datagrams,
-            figures.dropped()
-        );
-    }
-
-    fn write(&mut self, figures: &Figures, last: bool) {
-        if let Some(Err(why)) = self.file.as_mut().map(|file| file.write(figures, last)) {
-            log::error!("--stats-json: {why}; no more figures are written");
-            self.file = None;
+    fn ended(&mut self, end: &OutputEnd) {
+        match end {
+            OutputEnd::Complete => {}
+            OutputEnd::ReaderGone => log::info!("--stats-json: {end}; no more figures are written"),
+            OutputEnd::ReaderStuck | OutputEnd::Failed { .. } => {
+                log::error!("--stats-json: {end}; no more figures are written");
+                self.failure = Some(RunError::Failed(format!("--stats-json: {end}")));
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! `sealcam stream` and `sealcam run` share it; what only a service has is an [`Attendant`].
 
+use std::io::Stderr;
+
 use heapless::Vec as FixedVec;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
@@ -10,9 +12,11 @@ use nix::sys::time::TimeSpec;
 use super::config::StreamConfig;
 use super::reporter::Reporter;
 use super::source::SourceError;
+use super::stats::{self, StatsTarget};
 use super::streaming::{Materials, Streaming, Turn};
 use crate::clock;
 use crate::exit::RunError;
+use crate::live::LiveText;
 use crate::signals::Signals;
 use crate::time::Instant;
 
@@ -56,18 +60,27 @@ pub struct Running {
 
 /// Runs `sealcam stream` until its source ends, enough frames are sent, or a signal says so.
 ///
+/// `live` is the terminal's line for figures, if standard error is a terminal.
+///
 /// # Errors
 ///
 /// [`RunError`] with a sentence that names the mend.
-pub fn stream(config: &StreamConfig) -> Result<(), RunError> {
+pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
+    let stats = stats_target(config)?;
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
     let now = clock::now();
+    let reporter = Reporter::start(now, stats, live)?;
     let materials = Materials::gather(config)?;
-    let reporter = Reporter::new(config, now)?;
     let mut stream = Streaming::new(config, &materials, now)?;
     stream.open(0, now)?;
     stream.introduce();
     run(&signals, Running { stream, reporter }, &mut Nothing)
+}
+
+/// Opens what `--stats-json` names.
+pub(super) fn stats_target(config: &StreamConfig) -> Result<Option<StatsTarget>, RunError> {
+    let target = config.stats_json.as_deref().map(stats::open).transpose();
+    target.map_err(|why| RunError::Usage(format!("--stats-json: {why}")))
 }
 
 /// The attendant of `sealcam stream`.
@@ -82,8 +95,18 @@ impl Attendant for Nothing {
 
     fn hang_up(&mut self, _: Instant, _: &mut Running) {}
 
-    fn source_ended(&mut self, _: Instant, why: SourceError, _: &mut Running) -> Result<bool, RunError> {
+    fn source_ended(
+        &mut self,
+        now: Instant,
+        why: SourceError,
+        running: &mut Running,
+    ) -> Result<bool, RunError> {
         match why {
+            // Whoever writes the frames may have failed to, and would not be noticed otherwise.
+            SourceError::Ended if running.stream.figures(now).sender.frames == 0 => {
+                let source = running.stream.describe();
+                Err(RunError::Failed(format!("{source} has ended without a whole frame")))
+            }
             SourceError::Ended => {
                 log::info!("the source has ended");
                 Ok(false)
@@ -112,6 +135,12 @@ pub fn run(signals: &Signals, mut running: Running, attendant: &mut impl Attenda
         }
         attendant.attend(now, ready, &mut running);
         ready = false;
+        // Before the next frame: on a machine too slow for its frames there always is one.
+        if running.reporter.tick(now) {
+            running.stream.look_around(now);
+            let figures = running.stream.figures(now);
+            running.reporter.tell(now, &figures);
+        }
         match running.stream.turn(now) {
             Ok(Turn::Again) => continue,
             Ok(Turn::Wait) => {}
@@ -122,24 +151,38 @@ pub fn run(signals: &Signals, mut running: Running, attendant: &mut impl Attenda
                 Err(why) => break Err(why),
             },
         }
-        running.reporter.report(now, &mut running.stream);
-        ready = wait(signals, &running, attendant, now).map_err(RunError::failed)?;
+        ready = wait(signals, &running, attendant).map_err(RunError::failed)?;
     };
     attendant.stop();
-    running.reporter.finish(clock::now(), &running.stream);
-    ended
+    let told = finish(running);
+    ended.and(told)
+}
+
+/// Tells what has been done.
+fn finish(running: Running) -> Result<(), RunError> {
+    let figures = running.stream.figures(clock::now());
+    let told = running.reporter.finish(&figures);
+    log::info!(
+        "sent {} frames ({} passed through) in {} datagrams; dropped {}",
+        figures.sender.frames - figures.abandoned,
+        figures.pipeline.passed_through,
+        figures.network.datagrams,
+        figures.dropped()
+    );
+    told
 }
 
 /// Waits for the source, the socket, a signal, the attendant, or the next due time. Returns whether a
 /// descriptor of the attendant is ready.
-fn wait(signals: &Signals, running: &Running, attendant: &impl Attendant, now: Instant) -> nix::Result<bool> {
+fn wait(signals: &Signals, running: &Running, attendant: &impl Attendant) -> nix::Result<bool> {
     let mut fds = Fds::new();
     // Room for it is what the type provides.
     let _ = fds.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
     let until = running.stream.wait_for(&mut fds, running.reporter.due());
     let others = fds.len();
     let until = attendant.wait_for(&mut fds, until);
-    let timeout = TimeSpec::from_duration(until.since(now));
+    // Read only now: sending has taken its time, and the next run must not be late by it.
+    let timeout = TimeSpec::from_duration(until.since(clock::now()));
     match ppoll(&mut fds, Some(timeout), None) {
         Ok(_) => Ok(fds[others..].iter().any(|fd| fd.any().unwrap_or(true))),
         Err(nix::errno::Errno::EINTR) => Ok(false),

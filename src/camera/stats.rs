@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::pipeline::PipelineCounters;
 use super::source::Drops;
 use crate::net::SendCounters;
+use crate::outlet::lines::LineOutput;
 use crate::proto::sender::SenderCounters;
 use crate::time::{Duration, Instant};
 
@@ -66,6 +67,14 @@ pub struct Stages {
     pub sent: Latencies,
 }
 
+impl Stages {
+    /// Over the last 256 frames: taken, sealed, sent.
+    #[must_use]
+    pub fn percentiles(&self) -> [Percentiles; 3] {
+        [&self.taken, &self.sealed, &self.sent].map(Latencies::percentiles)
+    }
+}
+
 /// All figures at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Figures {
@@ -75,6 +84,8 @@ pub struct Figures {
     pub limited: u64,
     /// Notices (NO SIGNAL) among the frames sent.
     pub notices: u64,
+    /// Frames that the network did not take, as a whole or in part.
+    pub abandoned: u64,
     /// What the source dropped.
     pub drops: Drops,
     /// How frames were made ready.
@@ -129,7 +140,14 @@ impl Figures {
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         let Drops { flagged, empty, truncated, malformed, oversized, .. } = self.drops;
-        flagged + empty + truncated + malformed + oversized + self.pipeline.failed + self.pipeline.oversized
+        let here = self.pipeline.failed + self.pipeline.oversized + self.abandoned;
+        flagged + empty + truncated + malformed + oversized + here
+    }
+
+    /// Appends one JSON object without a line break.
+    pub fn write_json(&self, line: &mut Vec<u8>, last: bool) {
+        // Numbers under fixed names, into memory: there is nothing in it that can fail.
+        serde_json::to_writer(line, &self.json(last)).ok();
     }
 
     /// All of them by name.
@@ -160,6 +178,7 @@ impl Figures {
             },
             datagrams: self.network.datagrams,
             datagram_bytes: self.network.bytes,
+            frames_abandoned: self.abandoned,
             datagrams_abandoned: self.sender.abandoned,
             network: JsonNetwork {
                 system_calls: self.network.system_calls,
@@ -195,6 +214,7 @@ pub struct Json {
     pub dropped: JsonDrops,
     pub datagrams: u64,
     pub datagram_bytes: u64,
+    pub frames_abandoned: u64,
     pub datagrams_abandoned: u64,
     pub network: JsonNetwork,
     pub capture_to_taken_us: Percentiles,
@@ -228,36 +248,37 @@ pub struct JsonNetwork {
     pub reopened: u64,
 }
 
-/// Where `--stats-json` goes.
-pub struct StatsFile {
-    out: Box<dyn Write>,
-    /// Keeps its memory from line to line.
-    line: Vec<u8>,
+/// Opens what `--stats-json` names, replacing what is there; `-` is standard output.
+///
+/// Before signals are held back: to open a pipe that nobody reads waits, and must be interruptible.
+///
+/// # Errors
+///
+/// The name, and why it cannot be written.
+pub fn open(path: &Path) -> Result<StatsTarget, String> {
+    let name = path.display().to_string();
+    let out: Box<dyn Write + Send> = if name == "-" {
+        Box::new(io::stdout())
+    } else {
+        Box::new(File::create(path).map_err(|why| format!("{name}: {why}"))?)
+    };
+    Ok(StatsTarget { name, out })
 }
 
-impl StatsFile {
-    /// Opens `path`, replacing what is there; `-` is standard output.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be written.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let out: Box<dyn Write> =
-            if path.as_os_str() == "-" { Box::new(io::stdout()) } else { Box::new(File::create(path)?) };
-        Ok(Self { out, line: Vec::with_capacity(1024) })
-    }
+/// An open file or pipe for figures.
+pub struct StatsTarget {
+    name: String,
+    out: Box<dyn Write + Send>,
+}
 
-    /// Writes one line.
+impl StatsTarget {
+    /// Starts the thread that writes, so that a reader that does not read holds nothing up.
     ///
     /// # Errors
     ///
-    /// If it cannot be written: a full disk, a closed pipe.
-    pub fn write(&mut self, figures: &Figures, last: bool) -> io::Result<()> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, &figures.json(last))?;
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        self.out.flush()
+    /// If the system gives no thread.
+    pub fn start(self) -> io::Result<LineOutput> {
+        LineOutput::start(&self.name, self.out)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::pattern::PatternSpec;
+pub use super::size::Size;
 
 /// A whole number from `LOW` to `HIGH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,49 +121,6 @@ impl<'de> Deserialize<'de> for Fps {
             }
         }
         deserializer.deserialize_any(Number)
-    }
-}
-
-/// Columns and rows of pixels, both within 16..=16,384.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
-impl Size {
-    /// The size, if both sides are within the range.
-    ///
-    /// # Errors
-    ///
-    /// A sentence that names the range.
-    pub fn new(width: u32, height: u32) -> Result<Self, String> {
-        let fits = |side| (16..=16_384).contains(&side);
-        if fits(width) && fits(height) {
-            return Ok(Self { width, height });
-        }
-        Err(format!("a picture of {width}x{height}: both must be 16 to 16384"))
-    }
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text
-            .split_once(['x', 'X'])
-            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-        let (width, height) =
-            parsed.ok_or_else(|| format!("{text:?} is no size: write WIDTHxHEIGHT, such as 1280x720"))?;
-        Self::new(width, height)
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
     }
 }
 

@@ -92,7 +92,7 @@ fn a_stride_of_exactly_an_odd_width_is_enough() {
     for format in [RawFormat::Nv12, RawFormat::Yu12, RawFormat::Grey] {
         let mut raw = Rgb::solid(33, 33, [90, 90, 90]).to_raw(format, Colour::JFIF, 0);
         raw.stride = 33;
-        raw.samples.truncate(format.picture_len(33, 33));
+        raw.samples.truncate(format.picture_len(33, 33) as usize);
         let mut encoder = Encoder::new();
         let jpeg = encoder.encode(&raw.picture(), 90).expect("a good picture");
         assert_eq!(look(jpeg).0.width, 33, "{format}");

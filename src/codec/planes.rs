@@ -156,7 +156,7 @@ pub(super) struct RawBuffer {
 impl RawBuffer {
     pub(super) fn reset(&mut self, width: u32, height: u32, grey: bool) {
         (self.width, self.height, self.grey) = (width, height, grey);
-        self.samples.resize(self.format().picture_len(self.stride(), height), 0);
+        self.samples.resize(self.format().picture_len(self.stride(), height) as usize, 0);
     }
 
     const fn format(&self) -> RawFormat {

@@ -33,7 +33,7 @@ impl Rgb {
     /// Samples in a raw format; lines are `extra` bytes longer than they must be, filled with rubbish.
     pub(super) fn to_raw(&self, format: RawFormat, colour: Colour, extra: u32) -> Raw {
         let stride = format.min_stride(self.width as u32).next_multiple_of(2) + extra;
-        let mut samples = vec![0xa5; format.picture_len(stride, self.height as u32)];
+        let mut samples = vec![0xa5; format.picture_len(stride, self.height as u32) as usize];
         let stride_bytes = stride as usize;
         for y in 0..self.height {
             for x in 0..self.width {

@@ -26,13 +26,7 @@ pub(super) fn check(picture: &RawPicture<'_>) -> Result<(), CodecError> {
     if stride < least {
         return Err(CodecError::Stride { stride, least });
     }
-    let (luma, chroma_rows) = (u64::from(stride) * u64::from(height), u64::from(height.div_ceil(2)));
-    let least = luma
-        + match picture.format {
-            RawFormat::Nv12 => u64::from(stride) * chroma_rows,
-            RawFormat::Yu12 => 2 * u64::from(stride / 2) * chroma_rows,
-            _ => 0,
-        };
+    let least = picture.format.picture_len(stride, height);
     if (picture.samples.len() as u64) < least {
         return Err(CodecError::Short { len: picture.samples.len(), least });
     }

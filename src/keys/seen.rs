@@ -5,6 +5,8 @@ use crate::proto::key_schedule::Fingerprint;
 use crate::proto::streams::Seen;
 use crate::wire::StreamId;
 
+const MEND: &str = "run `sealview watch --forget` once while the camera is known to be live";
+
 /// The newest stream seen under one key, kept in the state folder.
 #[derive(Debug, Clone)]
 pub struct SeenFile {
@@ -25,9 +27,10 @@ impl SeenFile {
     ///
     /// [`StateError`] if it cannot be read: going on without it would let recordings in.
     pub fn load(&self) -> Result<Option<Seen>, StateError> {
-        let Some(text) = self.state.read(&self.name)? else { return Ok(None) };
-        let damaged =
-            || StateError::damaged(&self.state.path().join(&self.name), "not what a viewer has written");
+        let Some(text) = self.state.read(&self.name, MEND)? else { return Ok(None) };
+        let damaged = || {
+            StateError::damaged(&self.state.path().join(&self.name), "not what a viewer has written", MEND)
+        };
         parse(&text).map(Some).ok_or_else(damaged)
     }
 
@@ -98,7 +101,8 @@ mod tests {
         let file = SeenFile::new(folder.state().clone(), SharedKey::from_bytes([1; 32]).fingerprint());
         for text in ["", "\n", "2-0303030303030303 50", "2-03 50\n", "2-0303030303030303 x\n"] {
             folder.state().replace(&file.name, text).unwrap();
-            assert!(file.load().unwrap_err().to_string().contains("seen-"), "{text:?}");
+            let why = file.load().unwrap_err().to_string();
+            assert!(why.contains("seen-") && why.contains("--forget"), "{text:?}: {why}");
         }
     }
 }

@@ -4,6 +4,12 @@ use super::state::{StateError, StateFolder};
 use crate::wire::StreamId;
 
 const NAME: &str = "start-counter";
+/// Deleting the file alone would have every viewer refuse the camera: to them it is a recording.
+const MEND: &str = "write a number into the file that is higher than the last start's; or delete it, and run \
+                    `sealview watch --forget` once wherever the camera is watched";
+/// There is no higher number; viewers remember starts for each key.
+const MEND_AT_END: &str =
+    "make a new key with `sealcam keygen` for the camera and its viewers, and delete the file";
 
 /// Counts one more start, on the disk before it returns, and names a new stream with it.
 ///
@@ -15,14 +21,16 @@ const NAME: &str = "start-counter";
 pub fn next_stream(state: &StateFolder, random: [u8; 8]) -> Result<StreamId, StateError> {
     let _lock = state.lock()?;
     let path = state.path().join(NAME);
-    let before = match state.read(NAME)? {
+    let before = match state.read(NAME, MEND)? {
         None => 0,
-        Some(text) => text.trim_end().parse::<u32>().map_err(|_| {
-            StateError::damaged(&path, "not a start counter, so viewers would refuse the camera")
-        })?,
+        Some(text) => text
+            .trim_end()
+            .parse::<u32>()
+            .map_err(|_| StateError::damaged(&path, "not a start counter", MEND))?,
     };
-    let counter =
-        before.checked_add(1).ok_or_else(|| StateError::damaged(&path, "the start counter is at its end"))?;
+    let counter = before
+        .checked_add(1)
+        .ok_or_else(|| StateError::damaged(&path, "the start counter is at its end", MEND_AT_END))?;
     state.replace(NAME, &format!("{counter}\n"))?;
     Ok(StreamId::new(counter, random))
 }
@@ -55,10 +63,13 @@ mod tests {
     #[test]
     fn damage_is_not_taken_for_a_first_start() {
         let folder = test_folder();
-        for text in ["", "x", "-1", "4294967296", "4294967295"] {
+        let mend = "sealview watch --forget";
+        for (text, mend) in
+            [("", mend), ("x", mend), ("-1", mend), ("4294967296", mend), ("4294967295", "keygen")]
+        {
             folder.state().replace(NAME, text).unwrap();
             let why = next_stream(folder.state(), [0; 8]).unwrap_err().to_string();
-            assert!(why.contains(NAME) && why.contains("delete the file"), "{why}");
+            assert!(why.contains(NAME) && why.contains(mend), "{why}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The state folder: a few small files that survive restarts and power loss.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,24 +18,62 @@ pub struct StateFolder {
 #[derive(Debug)]
 pub struct StateError {
     path: PathBuf,
-    why: io::Error,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    Io(io::Error),
+    Link,
+    NotAFolder,
+    /// The user that the folder belongs to.
+    Owner(u32),
+    /// The folder's access rights.
+    Loose(u32),
+    Damaged {
+        what: &'static str,
+        mend: &'static str,
+    },
 }
 
 impl StateError {
-    pub(super) fn damaged(path: &Path, what: &str) -> Self {
-        let why = format!("{what}; delete the file to begin anew");
-        Self { path: path.to_owned(), why: io::Error::new(io::ErrorKind::InvalidData, why) }
+    pub(super) fn damaged(path: &Path, what: &'static str, mend: &'static str) -> Self {
+        Self { path: path.to_owned(), why: Why::Damaged { what, mend } }
+    }
+
+    fn io(path: &Path, why: io::Error) -> Self {
+        let why = if is_link_refusal(&why) { Why::Link } else { Why::Io(why) };
+        Self { path: path.to_owned(), why }
     }
 }
 
 impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot keep state in {}: {}", self.path.display(), self.why)?;
-        match self.why.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotFound => {
-                f.write_str("; name a writable folder with --state DIR")
+        let path = self.path.display();
+        write!(f, "cannot keep state in {path}: ")?;
+        match &self.why {
+            Why::Io(why) => {
+                write!(f, "{why}")?;
+                match why.kind() {
+                    io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::NotFound => f.write_str("; name a writable folder with --state DIR"),
+                    _ => Ok(()),
+                }
             }
-            _ => Ok(()),
+            Why::Link => f.write_str("it is a symbolic link, which could lead anywhere; remove it"),
+            Why::NotAFolder => f.write_str("it is no folder; name one with --state DIR"),
+            Why::Owner(owner) => write!(
+                f,
+                "the folder belongs to another user ({owner}), who could change what is kept; \
+                 name one of your own with --state DIR"
+            ),
+            Why::Loose(mode) => write!(
+                f,
+                "other users may write there (mode {mode:04o}) and could change what is kept; \
+                 run `chmod go-w {path}`, or name another folder with --state DIR"
+            ),
+            Why::Damaged { what, mend } => write!(f, "{what}; {mend}"),
         }
     }
 }
@@ -50,11 +88,17 @@ impl StateFolder {
     ///
     /// # Errors
     ///
-    /// [`StateError`] if it cannot be made.
+    /// [`StateError`] if it cannot be made, belongs to a user other than this one and root, or if others may
+    /// write there: whoever can change a counter can have recordings accepted, or the camera refused.
     pub fn open(asked: Option<&Path>) -> Result<Self, StateError> {
         let path = asked.map_or_else(default_path, Path::to_owned);
-        make(&path).map_err(|why| StateError { path: path.clone(), why })?;
-        Ok(Self { path })
+        make(&path).map_err(|why| StateError::io(&path, why))?;
+        // Follows links: systemd's /var/lib/sealcam is one when the service has a user of its own.
+        let folder = fs::metadata(&path).map_err(|why| StateError::io(&path, why))?;
+        match check(&folder) {
+            Ok(()) => Ok(Self { path }),
+            Err(why) => Err(StateError { path, why }),
+        }
     }
 
     /// Where it is.
@@ -67,20 +111,21 @@ impl StateFolder {
     ///
     /// # Errors
     ///
-    /// [`StateError`] if it cannot be read, is too long or not text.
-    pub(super) fn read(&self, name: &str) -> Result<Option<String>, StateError> {
+    /// [`StateError`] if it cannot be read; with `mend` if it is too long or not text.
+    pub(super) fn read(&self, name: &str, mend: &'static str) -> Result<Option<String>, StateError> {
         let path = self.path.join(name);
-        let fail = |why| StateError { path: path.clone(), why };
-        let file = match File::open(&path) {
+        let file = match options().read(true).open(&path) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(fail)?,
+            opened => opened.map_err(|why| StateError::io(&path, why))?,
         };
-        let mut text = String::new();
-        file.take(LONGEST + 1).read_to_string(&mut text).map_err(fail)?;
-        if text.len() as u64 > LONGEST {
-            return Err(StateError::damaged(&path, "the file is too long"));
+        let mut bytes = Vec::new();
+        file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|why| StateError::io(&path, why))?;
+        if bytes.len() as u64 > LONGEST {
+            return Err(StateError::damaged(&path, "the file is too long", mend));
         }
-        Ok(Some(text))
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| StateError::damaged(&path, "the file is no text", mend))
     }
 
     /// Replaces the file `name` as a whole: after a power loss there is the old text or the new one.
@@ -92,13 +137,13 @@ impl StateFolder {
         let path = self.path.join(name);
         let temporary = self.path.join(format!(".{name}.new"));
         let write = || -> io::Result<()> {
-            let mut file = options().create(true).truncate(true).open(&temporary)?;
+            let mut file = options().write(true).create(true).truncate(true).open(&temporary)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
             sync_folder(&self.path)
         };
-        write().map_err(|why| StateError { path: path.clone(), why })
+        write().map_err(|why| StateError::io(&path, why))
     }
 
     /// Deletes the file `name` if it is there.
@@ -109,7 +154,7 @@ impl StateFolder {
     pub(super) fn remove(&self, name: &str) -> Result<(), StateError> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(StateError { path, why }),
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(StateError::io(&path, why)),
             _ => Ok(()),
         }
     }
@@ -122,22 +167,57 @@ impl StateFolder {
     pub(super) fn lock(&self) -> Result<File, StateError> {
         let path = self.path.join(".lock");
         let lock = || {
-            let file = options().create(true).truncate(false).open(&path)?;
+            let file = options().write(true).create(true).truncate(false).open(&path)?;
             file.lock()?;
             Ok(file)
         };
-        lock().map_err(|why| StateError { path: path.clone(), why })
+        lock().map_err(|why| StateError::io(&path, why))
     }
 }
 
+/// For the files: private ones, and never through a link that somebody has put in their place.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
     options
 }
 
+#[cfg(unix)]
+fn is_link_refusal(why: &io::Error) -> bool {
+    why.raw_os_error() == Some(libc::ELOOP)
+}
+
+#[cfg(not(unix))]
+fn is_link_refusal(_: &io::Error) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn check(folder: &Metadata) -> Result<(), Why> {
+    use std::os::unix::fs::MetadataExt;
+    let user = nix::unistd::geteuid().as_raw();
+    if !folder.is_dir() {
+        return Err(Why::NotAFolder);
+    }
+    // Root can change anything anyway.
+    if folder.uid() != user && folder.uid() != 0 {
+        return Err(Why::Owner(folder.uid()));
+    }
+    if folder.mode() & 0o022 != 0 {
+        return Err(Why::Loose(folder.mode() & 0o7777));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check(folder: &Metadata) -> Result<(), Why> {
+    if folder.is_dir() { Ok(()) } else { Err(Why::NotAFolder) }
+}
+
+/// Makes the folder, for its owner only; one that is there stays as it is.
 fn make(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -211,23 +291,101 @@ mod tests {
     fn texts_are_replaced_as_a_whole() {
         let folder = test_folder();
         let state = folder.state();
-        assert!(state.read("a").unwrap().is_none());
+        assert!(state.read("a", "mend it").unwrap().is_none());
         state.replace("a", "one, and longer").unwrap();
         state.replace("a", "two").unwrap();
-        assert_eq!(state.read("a").unwrap().as_deref(), Some("two"));
+        assert_eq!(state.read("a", "mend it").unwrap().as_deref(), Some("two"));
         // What a power loss left half written does not disturb the next time.
         fs::write(state.path().join(".a.new"), "tw").unwrap();
-        assert_eq!(state.read("a").unwrap().as_deref(), Some("two"));
+        assert_eq!(state.read("a", "mend it").unwrap().as_deref(), Some("two"));
         state.replace("a", "three").unwrap();
-        assert_eq!(state.read("a").unwrap().as_deref(), Some("three"));
+        assert_eq!(state.read("a", "mend it").unwrap().as_deref(), Some("three"));
         state.remove("a").unwrap();
         state.remove("a").unwrap();
-        assert!(state.read("a").unwrap().is_none());
+        assert!(state.read("a", "mend it").unwrap().is_none());
     }
 
     #[test]
     fn a_folder_that_cannot_be_made_names_the_mend() {
         let why = StateFolder::open(Some(Path::new("/proc/nothing/here"))).unwrap_err().to_string();
         assert!(why.contains("/proc/nothing/here") && why.contains("--state DIR"), "{why}");
+    }
+
+    #[test]
+    fn damage_names_the_mend_of_the_caller() {
+        let folder = test_folder();
+        for (bytes, what) in [(vec![b'1'; LONGEST as usize + 1], "too long"), (vec![0xff], "no text")] {
+            fs::write(folder.path().join("a"), bytes).unwrap();
+            let why = folder.state().read("a", "mend it").unwrap_err().to_string();
+            assert!(why.contains(what) && why.contains("; mend it"), "{why}");
+        }
+    }
+
+    #[cfg(unix)]
+    fn set_mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_others_may_write_are_refused() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = test_folder();
+        assert_eq!(fs::metadata(folder.path()).unwrap().mode() & 0o7777, 0o700, "made here");
+        // (mode, taken): 0755 is what systemd gives
+        for (mode, taken) in
+            [(0o700, true), (0o755, true), (0o770, false), (0o757, false), (0o1777, false), (0o750, true)]
+        {
+            set_mode(folder.path(), mode);
+            match StateFolder::open(Some(folder.path())) {
+                Ok(_) => assert!(taken, "{mode:o}"),
+                Err(why) => {
+                    let why = why.to_string();
+                    assert!(!taken && why.contains("chmod go-w") && why.contains("--state DIR"), "{why}");
+                }
+            }
+        }
+    }
+
+    /// Only root can give a folder away; elsewhere there is nothing to try.
+    #[cfg(unix)]
+    #[test]
+    fn folders_of_other_users_are_refused() {
+        let folder = test_folder();
+        if std::os::unix::fs::chown(folder.path(), Some(12_345), None).is_err() {
+            return;
+        }
+        let why = StateFolder::open(Some(folder.path())).unwrap_err().to_string();
+        assert!(why.contains("another user (12345)") && why.contains("--state DIR"), "{why}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_may_be_behind_a_link_and_its_files_may_not() {
+        use std::os::unix::fs::symlink;
+        let folder = test_folder();
+        let (private, public) = (folder.path().join("private"), folder.path().join("public"));
+        let state = StateFolder::open(Some(&private)).unwrap();
+        symlink(&private, &public).unwrap();
+        let linked = StateFolder::open(Some(&public)).unwrap();
+        linked.replace("a", "one").unwrap();
+        assert_eq!(state.read("a", "").unwrap().as_deref(), Some("one"));
+
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "untouched").unwrap();
+        for name in [".lock", ".a.new", "b"] {
+            symlink(&elsewhere, private.join(name)).unwrap();
+        }
+        let refusals = [
+            state.lock().map(|_| ()).unwrap_err(),
+            state.replace("a", "two").unwrap_err(),
+            state.read("b", "").map(|_| ()).unwrap_err(),
+        ];
+        for why in refusals.map(|why| why.to_string()) {
+            assert!(why.contains("symbolic link") && why.contains("remove it"), "{why}");
+        }
+        assert_eq!(fs::read_to_string(elsewhere).unwrap(), "untouched");
+        assert_eq!(state.read("a", "").unwrap().as_deref(), Some("one"));
     }
 }

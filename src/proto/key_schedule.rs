@@ -4,7 +4,7 @@ use core::fmt;
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::wire::StreamId;
 
@@ -50,9 +50,19 @@ impl SharedKey {
 }
 
 fn expand(salt: Option<&[u8]>, key: &[u8], info: &[u8], out: &mut [u8]) {
+    let (mut pseudorandom_key, hkdf) = Hkdf::<Sha256>::extract(salt, key);
+    pseudorandom_key.as_mut_slice().zeroize();
     // RFC 5869 section 2.3 bounds the output at 255 hashes; every caller asks for at most one.
-    Hkdf::<Sha256>::new(salt, key).expand(info, out).unwrap_or_else(|_| unreachable!("at most 32 bytes"));
+    hkdf.expand(info, out).unwrap_or_else(|_| unreachable!("at most 32 bytes"));
 }
+
+/// HMAC's state is two of SHA-256, from which keys could be derived. sha2's feature `zeroize` has them wiped
+/// when dropped; without it this does not build. hkdf and hmac have none of their own: what they copied on
+/// the stack stays there until it is used again.
+const _: () = {
+    const fn is_wiped<T: ZeroizeOnDrop>() {}
+    is_wiped::<Sha256>();
+};
 
 impl Drop for SharedKey {
     fn drop(&mut self) {

@@ -66,8 +66,8 @@ pub struct Place {
 /// Frames that are being put together.
 pub struct Reassembly {
     slots: FixedVec<Slot, FRAMES_AT_ONCE>,
-    /// The newest frame that was handed over; it and older ones are late.
-    delivered: Option<FrameNumber>,
+    /// The newest frame that was handed over or given up; it and older ones are late.
+    settled: Option<FrameNumber>,
     finished: Option<usize>,
     max_frame: usize,
     incomplete: u64,
@@ -98,7 +98,7 @@ impl Reassembly {
                 have: Box::new([0; BITMAP_WORDS]),
             })
             .collect();
-        Self { slots, delivered: None, finished: None, max_frame, incomplete: 0 }
+        Self { slots, settled: None, finished: None, max_frame, incomplete: 0 }
     }
 
     /// Bytes of the largest frame that fits.
@@ -107,7 +107,8 @@ impl Reassembly {
         self.max_frame
     }
 
-    /// Frames between the first and the newest one handed over that never became whole in time.
+    /// Frames that were given up: overtaken by a whole one, or pushed out by newer ones. Those of which
+    /// nothing at all arrived count too, but for those before the first and after the last that did.
     #[must_use]
     pub const fn incomplete(&self) -> u64 {
         self.incomplete
@@ -126,7 +127,7 @@ impl Reassembly {
         if header.frame_len as usize > self.max_frame {
             return Err(NoPlace::TooLarge);
         }
-        if self.delivered.is_some_and(|newest| !header.frame.is_newer_than(newest)) {
+        if self.settled.is_some_and(|newest| !header.frame.is_newer_than(newest)) {
             return Err(NoPlace::Late);
         }
         let (range, shard_len) = shard_range(header, len).ok_or(NoPlace::Inconsistent)?;
@@ -146,10 +147,15 @@ impl Reassembly {
     /// The shard with `header` now stands in its `place`. Returns whether its frame is whole with it;
     /// it must then be taken by [`Reassembly::take`] before the next call of [`Reassembly::place`].
     pub fn written(&mut self, header: &MediaHeader, place: &Place) -> bool {
-        let slot = &mut self.slots[place.slot];
         if place.fresh {
-            slot.begin(header, place.shard_len);
+            // What came before the first frame that is seen was never missed.
+            self.settled.get_or_insert(FrameNumber(header.frame.0.wrapping_sub(1)));
+            if let Some(pushed_out) = self.slots[place.slot].frame {
+                self.incomplete += self.settle(pushed_out.info.number);
+            }
+            self.slots[place.slot].begin(header, place.shard_len);
         }
+        let slot = &mut self.slots[place.slot];
         let Some(frame) = &mut slot.frame else { return false };
         let (word, bit) = (usize::from(header.shard) / 64, 1 << (header.shard % 64));
         if slot.have[word] & bit != 0 {
@@ -181,9 +187,15 @@ impl Reassembly {
         for older in &mut self.slots {
             older.frame = older.frame.filter(|frame| frame.info.number.is_newer_than(info.number));
         }
-        let before = self.delivered.replace(info.number);
-        self.incomplete += before.map_or(0, |before| u64::from(info.number.0.wrapping_sub(before.0) - 1));
+        // All but the frame itself.
+        self.incomplete += self.settle(info.number).saturating_sub(1);
         Some(info)
+    }
+
+    /// Nothing up to `number` is waited for any more. Returns how many frames that settles.
+    fn settle(&mut self, number: FrameNumber) -> u64 {
+        let before = self.settled.replace(number);
+        before.map_or(0, |before| u64::from(number.0.wrapping_sub(before.0)))
     }
 
     /// Forgets all frames, for another stream that counts from the start again.
@@ -191,7 +203,7 @@ impl Reassembly {
         for slot in &mut self.slots {
             slot.frame = None;
         }
-        self.delivered = None;
+        self.settled = None;
         self.finished = None;
     }
 

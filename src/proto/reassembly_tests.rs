@@ -60,11 +60,16 @@ fn a_newer_frame_takes_the_place_of_the_oldest() {
     assert_eq!(feed(&mut to, 3, &bytes, &cut, 2), Err(NoPlace::Late));
     assert_eq!(feed(&mut to, 4, &bytes, &cut, 1), Ok(None));
     assert_eq!(feed(&mut to, 4, &bytes, &cut, 2), Ok(Some(bytes.clone())));
-    assert_eq!(to.incomplete(), 0);
+    assert_eq!(to.incomplete(), 3);
     for shard in 0..3 {
         feed(&mut to, 7, &bytes, &cut, shard).unwrap();
     }
-    assert_eq!(to.incomplete(), 2);
+    assert_eq!(to.incomplete(), 5);
+    // Without any whole frame, what is pushed out counts, and what was never seen at all.
+    for number in [10, 12, 13, 14, 15, 16] {
+        assert_eq!(feed(&mut to, number, &bytes, &cut, 1), Ok(None));
+    }
+    assert_eq!(to.incomplete(), 5 + 5);
 }
 
 #[test]

@@ -98,6 +98,8 @@ pub struct ReceiverCounters {
     pub replayed: u64,
     /// [`Dropped::StaleStream`].
     pub stale_stream: u64,
+    /// Those among them that are known to be sealed with this key: a recording, or another camera.
+    pub stale_authentic: u64,
     /// [`Dropped::OtherStream`].
     pub other_stream: u64,
     /// [`Dropped::Throttled`].
@@ -121,6 +123,8 @@ pub enum Condition {
     Waiting,
     /// A stream is arriving and opens.
     Live(StreamId),
+    /// A stream is arriving and opens, but frame after frame lacks something.
+    Lossy(StreamId),
     /// Datagrams arrive, but none opens: they are sealed with another key than this one.
     WrongKey(Fingerprint),
     /// Authentic datagrams arrive, but only of streams with a lower start counter than `lowest`.
@@ -149,7 +153,18 @@ pub struct Receiver {
     scratch: Box<[u8]>,
     last_forged: Recent,
     last_stale: Recent,
+    last_whole: Whole,
 }
+
+/// The last frame that became whole, or the beginning of the stream.
+struct Whole {
+    at: Instant,
+    /// Frames given up until then.
+    incomplete: u64,
+}
+
+/// So many frames given up in a row are no accident.
+const LOSSY: u64 = 3;
 
 impl Receiver {
     /// Claims memory for frames of up to `max_frame` bytes. `seen` is what [`Receiver::seen`] said in an
@@ -164,6 +179,7 @@ impl Receiver {
             scratch: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             last_forged: Recent::default(),
             last_stale: Recent::default(),
+            last_whole: Whole { at: now, incomplete: 0 },
         }
     }
 
@@ -200,11 +216,16 @@ impl Receiver {
             }
         }
         let stream = self.streams.get(found).ok_or(Dropped::Throttled)?;
-        let place = self.reassembly.place(&header, sealed.len())?;
-        let plain = self.reassembly.bytes_mut(&place);
+        let place = self.reassembly.place(&header, sealed.len());
+        let plain = match &place {
+            Ok(place) => self.reassembly.bytes_mut(place),
+            // Of no use, but the tag decides whether it is the stream's doing or a forger's.
+            Err(_) => &mut self.scratch[..sealed.len() - TAG_LEN],
+        };
         stream.seal.open(header.packet, aad, sealed, plain).map_err(|_| Dropped::Forged)?;
         stream.window.mark(header.packet);
         stream.last_heard = now;
+        let place = place?;
         Ok(if self.reassembly.written(&header, &place) { Accepted::Frame } else { Accepted::Shard })
     }
 
@@ -231,6 +252,7 @@ impl Receiver {
         }
         self.streams.follow(index, now);
         self.reassembly.reset();
+        self.last_whole = Whole { at: now, incomplete: self.reassembly.incomplete() };
         self.counters.stream_changes += 1;
         Ok(())
     }
@@ -247,6 +269,7 @@ impl Receiver {
             stale.proven = true;
         }
         self.last_stale.note(now);
+        self.counters.stale_authentic += 1;
         Dropped::StaleStream
     }
 
@@ -277,6 +300,9 @@ impl Receiver {
     pub fn take_frame(&mut self, buffer: &mut Box<[u8]>) -> Option<FrameInfo> {
         let info = self.reassembly.take(buffer)?;
         self.counters.frames_whole += 1;
+        if let Some(stream) = self.streams.followed() {
+            self.last_whole = Whole { at: stream.last_heard, incomplete: self.reassembly.incomplete() };
+        }
         Some(info)
     }
 
@@ -307,7 +333,9 @@ impl Receiver {
         if let Some(stream) = followed
             && now.since(stream.last_heard) < SILENCE
         {
-            return Condition::Live(stream.id);
+            let lost = self.reassembly.incomplete() - self.last_whole.incomplete;
+            let lossy = lost >= LOSSY && now.since(self.last_whole.at) >= SILENCE;
+            return if lossy { Condition::Lossy(stream.id) } else { Condition::Live(stream.id) };
         }
         // A stale stream has proved that its key is this one; a forged datagram proves nothing.
         if self.last_stale.is_within_silence(now) {

@@ -56,7 +56,7 @@ pub struct WatchArgs {
     pub stdout: bool,
 
     /// Record the frames as received: .mkv (Matroska), .mjpeg or .mjpg (images one after the other); an
-    /// existing file is never overwritten
+    /// existing file is never overwritten, NO SIGNAL pictures are left out
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 

@@ -10,6 +10,10 @@ use crate::time::Instant;
 pub fn trouble(condition: Condition, at: SocketAddr, now: Instant) -> Option<String> {
     Some(match condition {
         Condition::Live(_) => return None,
+        Condition::Lossy(_) => "datagrams arrive, but frame after frame lacks some of them: the network loses \
+                                 them, or this machine's receive buffer is too small; lower --quality or --fps on \
+                                 the camera, raise net.core.rmem_max here"
+            .into(),
         Condition::Waiting => format!("waiting for the camera on {at}"),
         Condition::WrongKey(fingerprint) => format!(
             "wrong key: datagrams arrive on {at}, but none opens with the key {fingerprint}; the camera tells \
@@ -18,7 +22,8 @@ pub fn trouble(condition: Condition, at: SocketAddr, now: Instant) -> Option<Str
         Condition::Stale { lowest } => format!(
             "refusing an old stream: its start counter is below {lowest}, which was seen with this key before. \
              It is a recording, or a second camera with the same key (give each camera its own), or the camera \
-             has lost its state folder (then watch once with --forget)"
+             has lost its state folder or was started by another user \
+             (then watch once with --forget)"
         ),
         Condition::Silent { since } => {
             format!("the camera has been silent for {} s", now.since(since).as_secs())
@@ -41,6 +46,7 @@ mod tests {
             (Condition::Waiting, "239.1.2.3:5000".to_owned()),
             (Condition::WrongKey(key), key.to_string()),
             (Condition::Stale { lowest: 7 }, "--forget".to_owned()),
+            (Condition::Lossy(StreamId::new(1, [0; 8])), "--quality".to_owned()),
             (Condition::Silent { since: Instant::from_millis(60_000) }, "30 s".to_owned()),
         ];
         for (condition, names) in cases {

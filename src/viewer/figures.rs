@@ -50,6 +50,7 @@ pub struct OutletTotals {
 pub struct Figures {
     started: Instant,
     whole: u64,
+    notices: u64,
     damaged: u64,
     picture_bytes: u64,
     size: Option<(u16, u16)>,
@@ -64,6 +65,7 @@ impl Figures {
         Self {
             started: now,
             whole: 0,
+            notices: 0,
             damaged: 0,
             picture_bytes: 0,
             size: None,
@@ -80,6 +82,11 @@ impl Figures {
         self.size = Some(size);
         self.jitter.frame(stamp);
         self.recent.push(Arrival { at: stamp.arrived, bytes, latency });
+    }
+
+    /// The whole frame that was told last is a notice of the camera: NO SIGNAL.
+    pub fn notice(&mut self) {
+        self.notices += 1;
     }
 
     /// A whole frame whose bytes are no JPEG image.
@@ -108,6 +115,7 @@ impl Figures {
             width: self.size.map_or(0, |(width, _)| width),
             height: self.size.map_or(0, |(_, height)| height),
             whole: self.whole,
+            notices: self.notices,
             damaged: self.damaged,
             picture_bytes: self.picture_bytes,
             totals,
@@ -137,6 +145,8 @@ pub struct Report {
     pub height: u16,
     /// Whole frames.
     pub whole: u64,
+    /// Notices (NO SIGNAL) among them.
+    pub notices: u64,
     /// Whole frames that are no JPEG image.
     pub damaged: u64,
     /// Bytes in whole frames.

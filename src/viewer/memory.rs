@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::queue::Latest;
 use crate::exit::RunError;
 use crate::keys::seen::SeenFile;
+use crate::outlet::queue::Latest;
 use crate::proto::streams::Seen;
 use crate::time::{Duration, Instant};
 

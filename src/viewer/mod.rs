@@ -3,15 +3,15 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`frame`] | one whole JPEG image, shared between outlets; its buffer is used again |
-//! | [`queue`] | how a frame gets from the network thread to an outlet: never by waiting |
+//! | [`crate::outlet`] | how a frame gets from the network thread to an outlet: never by waiting |
 //! | [`recorder`] | frames into a Matroska or raw MJPEG file |
-//! | [`output`] | frames to standard output, lines of statistics to a file |
+//! | [`output`] | frames to standard output |
 //! | [`snapshot`] | one frame into one file |
 //! | [`window`] | the newest frame on the screen |
 //! | [`figures`] | counts and rates; [`report`] puts them into words |
 //! | [`args`], [`config`] | the command line; settings, checked |
 //! | [`network`], [`watch`] | the loop from the socket to the outlets, beside the window |
-//! | [`outlets`], [`decode`], [`memory`], [`condition`] | what that loop is made of |
+//! | [`listening`], [`outlets`], [`decode`], [`memory`], [`condition`] | what that loop is made of |
 //!
 //! An outlet takes plain values: frames, counts, words. It knows neither the protocol nor the
 //! command line. Each slow device (disk, pipe, decoder) has a thread of its own behind a bounded
@@ -24,16 +24,15 @@ pub mod config;
 pub mod decode;
 pub mod figures;
 pub mod frame;
+pub mod listening;
 mod matroska;
 pub mod memory;
 pub mod network;
 pub mod outlets;
 pub mod output;
 mod parts;
-pub mod queue;
 pub mod recorder;
 pub mod report;
 pub mod snapshot;
 pub mod watch;
 pub mod window;
-mod worker;

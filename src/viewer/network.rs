@@ -10,6 +10,7 @@ use super::condition::trouble;
 use super::config::WatchConfig;
 use super::figures::{Figures, Report, Totals};
 use super::frame::{FramePool, Stamp};
+use super::listening::Listening;
 use super::memory::Memory;
 use super::outlets::{Outlets, State};
 use super::report::Identity;
@@ -20,7 +21,7 @@ use crate::keys::key_file;
 use crate::keys::seen::SeenFile;
 use crate::keys::state::StateFolder;
 use crate::live::LiveText;
-use crate::net::{MediaReceiver, Other};
+use crate::net::Other;
 use crate::proto::receiver::{Accepted, Condition, Receiver};
 use crate::time::{Duration, Instant};
 use crate::wire::MAX_FRAME;
@@ -28,9 +29,8 @@ use crate::wire::MAX_FRAME;
 /// How often words and figures are brought up to date.
 const REFRESH: Duration = Duration::from_millis(250);
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
-/// A group is joined again after this time of silence: a switch may have forgotten the membership, an
-/// interface may have come back.
-const RENEWAL: Duration = Duration::from_secs(2);
+/// Batches that are taken before anything else has its turn: a flood must not make the program deaf.
+const BATCHES: u32 = 32;
 
 /// What the window's thread asks of the network's.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Requests {
 /// Receives until it is told to end.
 pub struct Network {
     at: SocketAddr,
-    socket: MediaReceiver,
+    socket: Listening,
     inlet: Inlet,
     outlets: Outlets,
     memory: Memory,
@@ -69,7 +69,6 @@ pub struct Network {
     told: Told,
     refresh_at: Instant,
     stats_at: Instant,
-    renew_at: Instant,
 }
 
 /// From datagrams to frames.
@@ -86,6 +85,7 @@ struct Inlet {
 struct Told {
     condition: Option<Discriminant<Condition>>,
     other_stream: bool,
+    stale: bool,
     damaged: bool,
     overflow: u64,
 }
@@ -121,7 +121,8 @@ impl Network {
         }
         let seen = file.load().map_err(RunError::failed)?;
         let at = config.receive.at;
-        let socket = MediaReceiver::open(&config.receive).map_err(RunError::usage)?;
+        let now = clock::now();
+        let socket = Listening::start(&config.receive, now)?;
         let outlets = Outlets::open(config, window.clone())?;
 
         log::info!("listening on {at}, key {}", key.fingerprint());
@@ -131,10 +132,6 @@ impl Network {
                  earlier one cannot be told from the camera"
             );
         }
-        if let Some(warning) = socket.buffer_warning() {
-            log::warn!("{warning}");
-        }
-        let now = clock::now();
         let pool = FramePool::new(MAX_FRAME);
         let identity =
             Identity { address: at.to_string(), stream: String::new(), key: key.fingerprint().to_string() };
@@ -161,7 +158,6 @@ impl Network {
             told: Told::default(),
             refresh_at: now,
             stats_at: now + STATS_INTERVAL,
-            renew_at: now + RENEWAL,
         })
     }
 
@@ -176,27 +172,27 @@ impl Network {
             live.finish();
         }
         let now = clock::now();
+        // First of all: the report counts what has been written.
+        self.outlets.close();
         let report = self.report(now);
         log::info!("{report}");
         let line = self.outlets.wants_lines().then(|| report.json(&self.identity, true));
         if let Some(line) = line {
-            self.outlets.line(line);
+            self.outlets.line(&line);
         }
-        self.memory.finish(self.inlet.receiver.seen());
         if let Some(window) = &self.window {
             window.close();
         }
-        let outcome = match end? {
+        let outcome = end.and_then(|end| match end {
             End::Done => Ok(()),
             End::TimedOut => {
-                let why = trouble(self.inlet.receiver.condition(now), self.at, now);
+                let why = self.trouble(self.inlet.receiver.condition(now), now);
                 let why = why.unwrap_or_else(|| "datagrams arrive, but no frame becomes whole".into());
-                Err(RunError::Failed(format!(
-                    "no frame for {:.1} s: {why}",
-                    now.since(self.inlet.last_frame).as_secs_f64()
-                )))
+                let waited = now.since(self.inlet.last_frame).as_secs_f64();
+                Err(RunError::Failed(format!("no frame for {waited:.1} s: {why}")))
             }
-        };
+        });
+        self.memory.finish(self.inlet.receiver.seen());
         outcome.and(self.outlets.finish())
     }
 
@@ -211,13 +207,12 @@ impl Network {
             }
             if now >= self.refresh_at {
                 self.refresh_at = now + REFRESH;
-                if self.refresh(now) == State::Closed {
+                if self.refresh(now)? == State::Closed {
                     return Ok(End::Done);
                 }
             }
             let timeout = self.refresh_at.since(now);
-            let ready = self.socket.wait(timeout, self.also()).map_err(RunError::failed)?;
-            if ready.media && self.take_all()? {
+            if self.socket.wait(timeout, self.also()).map_err(RunError::failed)? && self.take_all()? {
                 return Ok(End::Done);
             }
         }
@@ -227,7 +222,7 @@ impl Network {
     fn take_all(&mut self) -> Result<bool, RunError> {
         let Self { socket, inlet, outlets, told, frames_wanted, .. } = self;
         let mut enough = false;
-        loop {
+        for _ in 0..BATCHES {
             let now = clock::now();
             let taken = socket.receive(|datagram, _| {
                 if !enough && inlet.receiver.handle(now, datagram) == Ok(Accepted::Frame) {
@@ -236,9 +231,10 @@ impl Network {
                 }
             });
             if taken.map_err(RunError::failed)? == 0 || enough {
-                return Ok(enough);
+                break;
             }
         }
+        Ok(enough)
     }
 
     fn is_told_to_end(&self) -> Result<bool, RunError> {
@@ -262,34 +258,34 @@ impl Network {
     }
 
     /// Everything that is done a few times a second.
-    fn refresh(&mut self, now: Instant) -> State {
+    fn refresh(&mut self, now: Instant) -> Result<State, RunError> {
         if self.requests.snapshot.swap(false, Ordering::AcqRel) {
             self.outlets.save();
         }
         let condition = self.inlet.receiver.condition(now);
         self.tell(condition, now);
-        if !matches!(condition, Condition::Live(_)) && now >= self.renew_at {
-            self.renew_at = now + RENEWAL;
-            if let Err(why) = self.socket.renew_membership() {
-                log::debug!("joining again: {why}");
-            }
-        }
+        let silent = !matches!(condition, Condition::Live(_) | Condition::Lossy(_));
+        self.socket.tend(silent, now)?;
         self.memory.note(self.inlet.receiver.seen(), now);
         let report = self.report(now);
         if let Some(live) = &mut self.live {
             live.show(now, || report.to_string());
         }
         if let Some(window) = &self.window {
-            let trouble = trouble(condition, self.at, now);
-            window.tell(View { trouble, rows: report.rows(&self.identity) });
+            window.tell(View { trouble: self.trouble(condition, now), rows: report.rows(&self.identity) });
         }
         if now >= self.stats_at {
             self.stats_at = now + STATS_INTERVAL;
             if self.outlets.wants_lines() {
-                self.outlets.line(report.json(&self.identity, false));
+                self.outlets.line(&report.json(&self.identity, false));
             }
         }
-        self.outlets.tend()
+        Ok(self.outlets.tend())
+    }
+
+    /// Why there is no picture, or no new one.
+    fn trouble(&self, condition: Condition, now: Instant) -> Option<String> {
+        self.socket.trouble().map(str::to_owned).or_else(|| trouble(condition, self.at, now))
     }
 
     /// Says what has changed, once.
@@ -309,6 +305,7 @@ impl Network {
             // The words may count seconds; the log is told once.
             _ if before == Some(kind) => {}
             (Condition::WrongKey(_) | Condition::Stale { .. }, Some(text)) => log::error!("{text}"),
+            (Condition::Lossy(_), Some(text)) => log::warn!("{text}"),
             (_, text) => log::info!("{}", text.unwrap_or_default()),
         }
         if !self.told.other_stream && self.inlet.receiver.counters().other_stream > 0 {
@@ -316,6 +313,16 @@ impl Network {
             log::warn!(
                 "another camera sends with the same key to {}: give every camera a key of its own",
                 self.at
+            );
+        }
+        if !self.told.stale
+            && matches!(condition, Condition::Live(_))
+            && self.inlet.receiver.counters().stale_authentic > 0
+        {
+            self.told.stale = true;
+            log::warn!(
+                "datagrams of an older stream under the same key arrive too and are refused: a recording, or a \
+                 second camera (give every camera a key of its own)"
             );
         }
         let lost = self.socket.counters().lost;
@@ -362,9 +369,13 @@ impl Inlet {
         };
         match self.pool.adopt(buffer, info.len, stamp) {
             Ok(frame) => {
+                let notice = info.flags.is_notice();
                 self.last_frame = now;
                 self.figures.frame(&stamp, info.len, frame.size(), None);
-                outlets.frame(&frame);
+                if notice {
+                    self.figures.notice();
+                }
+                outlets.frame(&frame, notice);
             }
             Err(defect) => {
                 self.figures.damaged();

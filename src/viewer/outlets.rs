@@ -2,16 +2,17 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::config::WatchConfig;
 use super::figures::OutletTotals;
 use super::frame::Frame;
-use super::output::{FramePipe, LineOutput, OutputEnd};
-use super::recorder::{RecordError, Recorder};
+use super::output::FramePipe;
+use super::recorder::{Progress, RecordError, Recorder};
 use super::snapshot::{Snapshots, Target};
 use super::window::WindowHandle;
 use crate::exit::RunError;
+use crate::outlet::lines::{LineOutput, OutputEnd};
 
 /// What becomes of the frames and figures.
 pub struct Outlets {
@@ -20,7 +21,8 @@ pub struct Outlets {
     pipe: Option<FramePipe>,
     snapshots: Option<Snapshots>,
     lines: Option<LineOutput>,
-    piped: u64,
+    /// What came of the frames at outlets that have ended.
+    ended: OutletTotals,
     /// The first thing that went wrong; the run goes on, and ends with it.
     failure: Option<RunError>,
 }
@@ -43,6 +45,9 @@ impl Outlets {
     pub fn open(config: &WatchConfig, window: Option<WindowHandle>) -> Result<Self, RunError> {
         let recorder = config.record.as_deref().map(Recorder::start).transpose();
         let recorder = recorder.map_err(|why| RunError::Usage(format!("--record: {why}")))?;
+        if let Some(path) = &config.snapshot {
+            check_folder(path)?;
+        }
         let pipe = config.stdout.then(|| FramePipe::start("standard output", io::stdout())).transpose();
         let target = match (&config.snapshot, &window) {
             (Some(path), _) => Some(Target::File(path.clone())),
@@ -56,14 +61,17 @@ impl Outlets {
             pipe: pipe.map_err(RunError::failed)?,
             snapshots: target.map(Snapshots::start).transpose().map_err(RunError::failed)?,
             lines: open_lines(config)?,
-            piped: 0,
+            ended: OutletTotals::default(),
             failure: None,
         })
     }
 
     /// Gives `frame` to every outlet; never waits.
-    pub fn frame(&mut self, frame: &Frame) {
-        if let Some(recorder) = &self.recorder {
+    ///
+    /// A `notice` (NO SIGNAL) is not recorded: it is no picture of the camera, and as its size is another one
+    /// it would begin a new file.
+    pub fn frame(&mut self, frame: &Frame, notice: bool) {
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !notice) {
             recorder.offer(frame);
         }
         if let Some(pipe) = &self.pipe {
@@ -78,9 +86,9 @@ impl Outlets {
     }
 
     /// Gives a line of JSON figures to `--stats-json`.
-    pub fn line(&self, line: String) {
+    pub fn line(&self, line: &str) {
         if let Some(lines) = &self.lines {
-            lines.offer(line);
+            lines.offer(|to| to.extend_from_slice(line.as_bytes()));
         }
     }
 
@@ -103,19 +111,23 @@ impl Outlets {
     /// What came of the frames so far.
     #[must_use]
     pub fn totals(&self) -> OutletTotals {
-        let recorded = self.recorder.as_ref().map(Recorder::progress).unwrap_or_default();
-        OutletTotals {
-            shown: self.window.as_ref().map_or(0, WindowHandle::shown),
-            recorded: recorded.frames,
-            record_dropped: recorded.dropped,
-            piped: self.pipe.as_ref().map_or(self.piped, FramePipe::written),
-            pipe_dropped: self.pipe.as_ref().map_or(0, FramePipe::dropped),
+        let mut totals = self.ended;
+        if let Some(window) = &self.window {
+            totals.shown = window.shown();
         }
+        if let Some(recorder) = &self.recorder {
+            note_recorded(&mut totals, &recorder.progress());
+        }
+        if let Some(pipe) = &self.pipe {
+            (totals.piped, totals.pipe_dropped) = (pipe.written(), pipe.dropped());
+        }
+        totals
     }
 
     /// Looks after outlets that have ended by themselves; call it now and then.
     pub fn tend(&mut self) -> State {
         if let Some(why) = self.recorder.as_ref().and_then(Recorder::failure) {
+            self.ended = self.totals();
             self.recording_failed(&why);
             self.recorder = None;
         }
@@ -126,8 +138,13 @@ impl Outlets {
             self.lines = None;
             self.output_ended("--stats-json", &end);
         }
-        if let Some(end) = self.pipe.as_ref().and_then(FramePipe::ended) {
-            self.piped = self.pipe.take().map_or(0, |pipe| pipe.written());
+        let end = self.pipe.as_ref().and_then(|pipe| {
+            // Only writing would tell, and there may be nothing to write for hours.
+            pipe.ended().or_else(|| stdout_reader_has_gone().then_some(OutputEnd::ReaderGone))
+        });
+        if let Some(end) = end {
+            self.ended = self.totals();
+            self.pipe = None;
             self.output_ended("--stdout", &end);
             if self.window.is_none() && self.recorder.is_none() {
                 return State::Closed;
@@ -136,29 +153,42 @@ impl Outlets {
         State::Open
     }
 
-    /// Writes out what is queued and closes everything.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that has gone wrong at an outlet since the start.
-    pub fn finish(mut self) -> Result<(), RunError> {
+    /// Writes out what is queued and closes all but the figures, whose last line tells of the rest.
+    pub fn close(&mut self) {
+        self.ended = self.totals();
         if let Some(recorder) = self.recorder.take() {
             match recorder.finish() {
-                Ok(done) if done.frames > 0 => {
-                    let files: Vec<_> = done.files.iter().map(|path| path.display().to_string()).collect();
-                    log::info!("recorded {} frames in {}", done.frames, files.join(", "));
+                Ok(done) => {
+                    note_recorded(&mut self.ended, &done);
+                    if done.frames > 0 {
+                        let files: Vec<_> =
+                            done.files.iter().map(|path| path.display().to_string()).collect();
+                        log::info!("recorded {} frames in {}", done.frames, files.join(", "));
+                    } else {
+                        log::warn!("nothing was recorded: no frame came");
+                    }
                 }
-                Ok(_) => log::warn!("nothing was recorded: no frame came"),
                 Err(why) => self.recording_failed(&why),
             }
         }
         if let Some(pipe) = self.pipe.take() {
-            self.output_ended("--stdout", &pipe.finish());
+            let (end, written) = pipe.finish();
+            self.ended.piped = written;
+            self.output_ended("--stdout", &end);
         }
         if let Some(snapshots) = self.snapshots.take() {
             let outcome = snapshots.finish().map_err(|why| why.to_string());
             self.told_snapshot(outcome);
         }
+    }
+
+    /// Closes what [`Self::close`] has left open.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that has gone wrong at an outlet since the start.
+    pub fn finish(mut self) -> Result<(), RunError> {
+        self.close();
         if let Some(lines) = self.lines.take() {
             self.output_ended("--stats-json", &lines.finish());
         }
@@ -194,6 +224,40 @@ impl Outlets {
                 self.failure.get_or_insert_with(|| RunError::Failed(format!("{option}: {end}")));
             }
         }
+    }
+}
+
+/// Whether standard output is a pipe that nobody reads from any more.
+#[cfg(unix)]
+fn stdout_reader_has_gone() -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let stdout = io::stdout();
+    // POLLERR is reported whether it is asked for or not.
+    let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    poll(&mut fds, PollTimeout::ZERO).is_ok()
+        && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+}
+
+#[cfg(not(unix))]
+fn stdout_reader_has_gone() -> bool {
+    false
+}
+
+fn note_recorded(totals: &mut OutletTotals, progress: &Progress) {
+    (totals.recorded, totals.record_dropped) = (progress.frames, progress.dropped);
+}
+
+/// A snapshot is written when the first frame comes, which may be hours later: a mistyped folder is told now.
+fn check_folder(of: &Path) -> Result<(), RunError> {
+    let folder = of.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(RunError::Usage(format!(
+            "--snapshot: {}: there is no folder {}",
+            of.display(),
+            folder.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

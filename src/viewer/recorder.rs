@@ -13,8 +13,8 @@
 mod sink;
 
 use super::frame::Frame;
-use super::queue::{Limit, Queue};
-use super::worker::Worker;
+use crate::outlet::queue::{Limit, Queue};
+use crate::outlet::worker::Worker;
 use crate::time::Duration;
 use sink::Sink;
 use std::fmt;
@@ -82,6 +82,13 @@ pub enum RecordError {
         /// The system's words.
         reason: String,
     },
+    /// The disk has not taken the rest in time, and nobody waits for it any longer.
+    Stuck {
+        /// The file.
+        path: PathBuf,
+        /// How long was waited for it.
+        patience: Duration,
+    },
     /// The recorder's thread could not be started, or it ended in a panic.
     Thread {
         /// What happened.
@@ -104,14 +111,14 @@ impl fmt::Display for RecordError {
         match self {
             Self::Extension { path } => write!(
                 f,
-                "--record {}: the name must end in .mkv (Matroska, with times) or .mjpeg (bare images)",
+                "{}: the name must end in .mkv (Matroska, with times) or .mjpeg (bare images)",
                 path.display()
             ),
             Self::Exists { path } => {
-                write!(f, "--record {}: the file exists; choose another name or remove it", path.display())
+                write!(f, "{}: the file exists; choose another name or remove it", path.display())
             }
             Self::Create { path, reason } => {
-                write!(f, "--record {}: cannot create the file: {reason}", path.display())
+                write!(f, "{}: cannot create the file: {reason}", path.display())
             }
             Self::Full { path } => write!(
                 f,
@@ -121,6 +128,13 @@ impl fmt::Display for RecordError {
             Self::Write { path, reason } => {
                 write!(f, "{}: cannot write, the recording has ended: {reason}", path.display())
             }
+            Self::Stuck { path, patience } => write!(
+                f,
+                "{}: the disk has not taken the rest within {} s; the recording plays up to what is there: \
+                 check or change the disk",
+                path.display(),
+                patience.as_secs()
+            ),
             Self::Thread { reason } => write!(f, "recorder: {reason}"),
         }
     }
@@ -195,14 +209,22 @@ impl Recorder {
         }
     }
 
-    /// Writes what is queued, closes the file and waits until it is on the disk. A recording without
-    /// a frame leaves no file.
+    /// Writes what is queued, closes the file and waits until it is on the disk, for [`PATIENCE`] at most. A
+    /// recording without a frame leaves no file.
     ///
     /// # Errors
     ///
     /// Why the recording is not whole.
     pub fn finish(self) -> Result<Progress, RecordError> {
-        let outcome = self.worker.finish(Duration::MAX);
+        self.finish_within(PATIENCE)
+    }
+
+    fn finish_within(self, patience: Duration) -> Result<Progress, RecordError> {
+        let outcome = self.worker.finish(patience);
+        if outcome.is_none() && self.worker.if_ended(|_| ()).is_none() {
+            let path = self.progress().files.pop().unwrap_or_default();
+            return Err(RecordError::Stuck { path, patience });
+        }
         outcome_error(outcome.as_ref()).map_or_else(|| Ok(self.progress()), Err)
     }
 }
@@ -297,5 +319,28 @@ fn create(path: &Path) -> Result<File, RecordError> {
 
 /// How far the disk may fall behind: two seconds of most cameras.
 pub const QUEUE: Limit = Limit { items: 64, bytes: 32 << 20 };
+/// How long the end of a program may wait for the disk: one that hangs must not keep it from ending.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A camera that changes its size that often is not worth a full folder.
 const MOST_FILES: u32 = 9999;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_disk_that_hangs_does_not_hold_the_end_up() {
+        let (release, hung) = mpsc::channel::<()>();
+        let written = Arc::new(Written::default());
+        written.note_file(Path::new("/mnt/yard-2.mkv"));
+        let worker = Worker::start("recorder", QUEUE, move |_| {
+            let _ = hung.recv();
+            Ok(())
+        });
+        let recorder = Recorder { worker: worker.unwrap(), written };
+        let why = recorder.finish_within(Duration::from_millis(20)).unwrap_err().to_string();
+        assert!(why.contains("/mnt/yard-2.mkv: the disk has not taken the rest within"), "{why}");
+        drop(release);
+    }
+}

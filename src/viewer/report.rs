@@ -28,6 +28,7 @@ impl Report {
     /// | `latency_p50_ms`, `latency_p99_ms` | capture to arrival over the last 2 s; `null` if unknown |
     /// | `width`, `height` | of the newest frame; 0 before the first |
     /// | `whole`, `damaged`, `incomplete` | frames since the start |
+    /// | `notices` | of the whole frames, those that say NO SIGNAL |
     /// | `picture_bytes` | bytes in whole frames |
     /// | `datagrams`, `bytes` | received, with UDP payload, since the start |
     /// | `late`, `forged`, `replayed`, `stale`, `other_stream`, `malformed`, `overflowed` | datagrams refused or lost, since the start |
@@ -104,6 +105,7 @@ impl fmt::Display for Report {
         write!(f, "  whole {whole}  incomplete {}", totals.incomplete)?;
         let trouble = [
             ("late", totals.late),
+            ("notices", self.notices),
             ("damaged", self.damaged),
             ("forged", totals.forged),
             ("replayed", totals.replayed),
@@ -171,7 +173,7 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         let names: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
         let mut documented: Vec<&str> = "final address stream key seconds fps mbit_per_s jitter_ms \
-            latency_p50_ms latency_p99_ms width height whole damaged incomplete late picture_bytes datagrams \
+            latency_p50_ms latency_p99_ms width height whole notices damaged incomplete late picture_bytes datagrams \
             bytes forged replayed stale other_stream malformed overflowed shown recorded record_dropped piped pipe_dropped"
             .split_whitespace()
             .collect();

@@ -5,8 +5,8 @@
 
 use super::frame::Frame;
 use super::parts::write_all;
-use super::queue::{Limit, Queue};
-use super::worker::Worker;
+use crate::outlet::queue::{Limit, Queue};
+use crate::outlet::worker::Worker;
 use crate::time::Duration;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -206,7 +206,7 @@ fn judge(frame: &Captured<'_>, images: &[Vec<u8>]) -> (u64, String) {
 }
 
 fn judge_raw(raw: &RawPicture<'_>, number: u32) -> String {
-    if raw.samples.len() != raw.format.picture_len(raw.stride, raw.height) {
+    if raw.samples.len() as u64 != raw.format.picture_len(raw.stride, raw.height) {
         return format!("{} bytes", raw.samples.len());
     }
     let stride = raw.stride as usize;

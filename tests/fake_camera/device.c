@@ -56,6 +56,17 @@ bool layer(void) {
 
 /* --- The node ------------------------------------------------------------------------------------- */
 
+static void make_file(const char *path) {
+    int file = real_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (file >= 0)
+        real_close(file);
+}
+
+static void make_link(const char *node, const char *link) {
+    if (link[0] && symlink(node, link) && errno != EEXIST)
+        fprintf(stderr, "fake camera: %s: %m\n", link);
+}
+
 static void plug(const char *path) {
     if (!scenario_load(&device.scenario, path))
         abort();
@@ -64,13 +75,13 @@ static void plug(const char *path) {
     frames_load(&device.scenario);
     device.busy_left = device.scenario.busy, device.denied_left = device.scenario.denied;
     plugged = true;
-    if (strcmp(device.scenario.node, DEFAULT_NODE)) {
-        int file = real_open(device.scenario.node, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (file >= 0)
-            real_close(file);
-    }
-    if (device.scenario.link[0] && symlink(device.scenario.node, device.scenario.link))
-        fprintf(stderr, "fake camera: %s: %m\n", device.scenario.link);
+    if (strcmp(device.scenario.node, DEFAULT_NODE))
+        make_file(device.scenario.node);
+    if (!device.scenario.late_link)
+        make_link(device.scenario.node, device.scenario.link);
+    if (device.scenario.beside_node[0])
+        make_file(device.scenario.beside_node);
+    make_link(device.scenario.beside_node, device.scenario.beside_link);
     device_note("plugged %s\n", device.scenario.node);
 }
 
@@ -83,6 +94,10 @@ static void unplug(const struct fault *fault) {
         unlink(device.scenario.node);
     if (device.scenario.link[0])
         unlink(device.scenario.link);
+    if (device.scenario.beside_node[0]) {
+        unlink(device.scenario.beside_node);
+        unlink(device.scenario.beside_link);
+    }
     for (struct file *file = files; file < files + MOST_FILES; file++)
         if (file->open && !file->dead) {
             file->dead = true;
@@ -243,6 +258,7 @@ static void *produce(void *argument) {
         if (mine == device.generation && device.streaming && device.queued_count > 0) {
             struct faults faults = faults_of(&device.scenario, ++device.frame);
             device.eintr_left += faults.eintr, device.eio_left += faults.eio, device.off_busy_left += faults.off_busy;
+            device.qbuf_eio_left += faults.qbuf_eio;
             if (faults.unplug) {
                 unplug(faults.unplug);
             } else if (faults.stuck) {
@@ -268,6 +284,8 @@ static void *produce(void *argument) {
 }
 
 void start_frames(void) {
+    if (device.scenario.late_link)
+        make_link(device.scenario.node, device.scenario.link);
     pthread_t thread;
     if (pthread_create(&thread, NULL, produce, (void *)++device.generation))
         abort();

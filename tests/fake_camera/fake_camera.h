@@ -41,6 +41,8 @@ struct control {
 };
 
 struct scenario {
+    char beside_node[PATH_LENGTH], beside_link[PATH_LENGTH];
+    bool late_link;
     char node[PATH_LENGTH], link[PATH_LENGTH], log[PATH_LENGTH], frames[PATH_LENGTH];
     char driver[16], card[32], bus[32];
     uint32_t capabilities;

@@ -30,6 +30,7 @@ struct faults faults_of(const struct scenario *scenario, unsigned frame) {
         else if (!strcmp(f->name, "silence")) all.silence = f->amount;
         else if (!strcmp(f->name, "eintr")) all.eintr = f->amount;
         else if (!strcmp(f->name, "eio")) all.eio = f->amount;
+        else if (!strcmp(f->name, "qbuf-eio")) all.qbuf_eio = f->amount;
         else if (!strcmp(f->name, "off-busy")) all.off_busy = f->amount;
         else if (!strcmp(f->name, "unplug")) all.unplug = f;
         else fprintf(stderr, "fake camera: fault %s: not known\n", f->name), abort();

@@ -14,6 +14,8 @@
  *     node PATH              the node; default /dev/fakevideo0, for which there is no file. Any other is made as
  *                            an empty file, so that programs which look for it find it.
  *     link PATH              a symbolic link to the node, made and removed with it, as udev does by-id
+ *     late link              the link comes only when the stream starts
+ *     beside NODE LINK       the file of another camera's node and its link, there while this camera is
  *     driver, card, bus NAME as VIDIOC_QUERYCAP gives them; \xNN is a byte. Driver `libcamera` keeps the
  *                            contract of libcamera's preloaded layer and notes every breach of it.
  *     caps WORD              capture (default), meta, mplane, output
@@ -41,6 +43,7 @@
  *     silence MS             no frame for so long before this one
  *     stuck                  no frame from here on until the stream is stopped and started
  *     eintr N, eio N         the next N VIDIOC_DQBUF fail so
+ *     qbuf-eio N             the next N VIDIOC_QBUF fail so
  *     off-busy N             the next N VIDIOC_STREAMOFF give EBUSY and do nothing
  *     unplug MS [SCENARIO]   the device goes and comes back so much later, as the one of SCENARIO
  *

@@ -176,6 +176,8 @@ static bool valid(const struct file *file, const struct v4l2_buffer *argument) {
 static int queue_buffer(struct file *file, struct v4l2_buffer *argument) {
     if (!valid(file, argument))
         return fail(EINVAL);
+    if (device.qbuf_eio_left > 0)
+        return device.qbuf_eio_left--, fail(EIO);
     struct buffer *buffer = &device.buffers[argument->index];
     if (buffer->place != HERE)
         return VIOLATION("buffer %u queued twice\n", argument->index), fail(EINVAL);

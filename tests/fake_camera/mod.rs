@@ -6,6 +6,7 @@
 pub(crate) mod child;
 pub(crate) mod counting;
 pub(crate) mod images;
+mod library;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -193,41 +194,8 @@ impl Report {
     }
 }
 
-/// The preloaded library, built at first use by the C compiler.
+/// The preloaded library.
 pub(crate) fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_camera");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let made = folder.join("fake_camera.so");
-        let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-        let parts: Vec<PathBuf> = [
-            "intercept.c",
-            "device.c",
-            "ioctls.c",
-            "scenario.c",
-            "frames.c",
-            "fake_camera.h",
-            "device.h",
-            "frames.h",
-        ]
-        .iter()
-        .map(|name| sources.join(name))
-        .collect();
-        if age(&made).is_some_and(|made| parts.iter().all(|part| age(part).is_some_and(|age| age < made))) {
-            return made;
-        }
-        // Test processes run side by side: each builds under a name of its own and moves it into place.
-        let own = folder.join(format!("fake_camera-{}.so", std::process::id()));
-        let status = Command::new("cc")
-            .args(["-std=c11", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(&own)
-            .args(parts.iter().filter(|part| part.extension().is_some_and(|ending| ending == "c")))
-            .args(["-ldl", "-lpthread"])
-            .status()
-            .expect("cc builds the fake camera");
-        assert!(status.success(), "cc could not build the fake camera");
-        fs::rename(&own, &made).unwrap();
-        made
-    })
+    LIBRARY.get_or_init(|| library::build("fake_camera"))
 }

@@ -84,6 +84,8 @@ static bool line(struct scenario *s, const char *key, const char *value) {
     unsigned width, height;
     if (!strcmp(key, "node")) return snprintf(s->node, sizeof s->node, "%s", value) > 0;
     if (!strcmp(key, "link")) return snprintf(s->link, sizeof s->link, "%s", value) > 0;
+    if (!strcmp(key, "late")) return s->late_link = !strcmp(value, "link");
+    if (!strcmp(key, "beside")) return sscanf(value, "%511s %511s", s->beside_node, s->beside_link) == 2;
     if (!strcmp(key, "log")) return snprintf(s->log, sizeof s->log, "%s", value) > 0;
     if (!strcmp(key, "frames")) return snprintf(s->frames, sizeof s->frames, "%s", value) > 0;
     if (!strcmp(key, "stamp")) return snprintf(s->stamp, sizeof s->stamp, "%.15s", value) > 0;

@@ -1,5 +1,6 @@
 use crate::pictures::{Stream, grey, without_tables};
-use sealcam::viewer::output::{FramePipe, LineOutput, OutputEnd, PIPE_QUEUE};
+use sealcam::outlet::lines::{LineOutput, OutputEnd};
+use sealcam::viewer::output::{FramePipe, PIPE_QUEUE};
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
@@ -10,7 +11,7 @@ fn a_reader_gets_whole_images_with_tables() {
     let pipe = FramePipe::start("pipe", writer).unwrap();
     let image = grey(64, 48, 77);
     pipe.offer(&Stream::new().frame(&without_tables(&image), 0));
-    assert_eq!(pipe.finish(), OutputEnd::Complete);
+    assert_eq!(pipe.finish().0, OutputEnd::Complete);
     let mut got = Vec::new();
     reader.read_to_end(&mut got).unwrap();
     assert_eq!(got.len(), image.len() - 12, "tables in one segment, not four");
@@ -31,7 +32,7 @@ fn a_slow_reader_loses_whole_images_and_holds_nobody_up() {
         reader.read_to_end(&mut got).map(|_| got)
     });
     let dropped = pipe.dropped();
-    assert_eq!(pipe.finish(), OutputEnd::Complete);
+    assert_eq!(pipe.finish().0, OutputEnd::Complete);
     let got = reading.join().unwrap().unwrap();
     let mut rest = got.as_slice();
     let mut taken = Vec::new();
@@ -62,7 +63,7 @@ fn a_reader_that_goes_ends_it_without_an_error() {
     assert_eq!(pipe.ended(), Some(OutputEnd::ReaderGone));
     pipe.offer(&stream.frame(&grey(64, 48, 1), 0));
     assert_eq!(pipe.written(), 0);
-    assert_eq!(pipe.finish(), OutputEnd::ReaderGone);
+    assert_eq!(pipe.finish().0, OutputEnd::ReaderGone);
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn a_reader_that_never_reads_cannot_hold_up_the_end() {
     let image = crate::pictures::jpeg(400, 400, |x, y| [((x * 37) ^ (y * 91)) as u8, (x * y) as u8, 0]);
     assert!(image.len() > 1 << 16, "more than a pipe holds");
     pipe.offer(&stream.frame(&image, 0));
-    assert_eq!(pipe.finish(), OutputEnd::ReaderStuck);
+    assert_eq!(pipe.finish().0, OutputEnd::ReaderStuck);
     drop(reader);
 }
 
@@ -83,7 +84,7 @@ fn a_full_device_is_an_error_with_a_name() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let pipe = FramePipe::start("standard output", full).unwrap();
     pipe.offer(&Stream::new().frame(&grey(64, 48, 1), 0));
-    let end = pipe.finish();
+    let (end, _) = pipe.finish();
     assert_eq!(end.to_string(), "standard output: cannot write: No space left on device (os error 28)");
 }
 
@@ -91,8 +92,8 @@ fn a_full_device_is_an_error_with_a_name() {
 fn lines_come_out_as_lines() {
     let (reader, writer) = io::pipe().unwrap();
     let lines = LineOutput::start("statistics", writer).unwrap();
-    lines.offer("{}".to_owned());
-    lines.offer("{\"final\":true}".to_owned());
+    lines.offer(|line| line.extend_from_slice(b"{}"));
+    lines.offer(|line| line.extend_from_slice(b"{\"final\":true}"));
     assert_eq!(lines.finish(), OutputEnd::Complete);
     let got: Vec<String> = BufReader::new(reader).lines().map(Result::unwrap).collect();
     assert_eq!(got, ["{}", "{\"final\":true}"]);

@@ -8,6 +8,7 @@
 mod attack;
 mod craft;
 mod link;
+mod lossy;
 mod numbers;
 mod random;
 mod simulation;

@@ -13,6 +13,7 @@
 mod answers;
 mod renew;
 
+use std::io::Stderr;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ use super::streaming::{Materials, Streaming};
 use super::watchdog::Watchdog;
 use crate::clock;
 use crate::exit::RunError;
+use crate::live::LiveText;
 use crate::signals::Signals;
 use crate::time::{Duration, Instant};
 
@@ -84,20 +86,22 @@ struct Told {
 ///
 /// [`RunError`] with a sentence that names the mend, if it cannot start. A camera that is not there, or no
 /// network, is no reason.
-pub fn run(path: &Path) -> Result<(), RunError> {
-    let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
-    let signals = Signals::hold(&held).map_err(RunError::failed)?;
+pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
     let path = std::path::absolute(path).map_err(RunError::failed)?;
     let config = file_config::read(&path)?;
+    let stats = run::stats_target(&config.stream)?;
+    let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+    let signals = Signals::hold(&held).map_err(RunError::failed)?;
     let now = clock::now();
     let materials = Materials::gather(&config.stream)?;
-    let reporter = Reporter::new(&config.stream, now)?;
     let control = ControlSocket::make(&config.control.clone().unwrap_or_else(default_path))?;
     let health = config.health.map(listen).transpose()?;
     let stream = Streaming::new(&config.stream, &materials, now)?;
     let needs = config.landlock.then(|| needs(&path, &config, &materials, &control));
     let sandbox = Sandbox::enter(needs.as_ref());
     log::info!("{}: control socket {}; {sandbox}", path.display(), control.path().display());
+    // Its thread, if there is one, is to be held back as well.
+    let reporter = Reporter::start(now, stats, live)?;
     let mut running = Running { stream, reporter };
     running.stream.introduce();
     notify::ready("starting the source");

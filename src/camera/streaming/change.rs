@@ -1,7 +1,7 @@
 //! Other sources and settings in the same stream: packet numbers go on, and the receiver notices nothing
 //! but the picture.
 
-use super::{Streaming, transmit};
+use super::{Streaming, datagram, transmit};
 use crate::camera::config::{SourceSpec, StreamConfig};
 use crate::camera::open;
 use crate::camera::rate_limit::FrameLimiter;
@@ -138,7 +138,7 @@ impl Streaming {
         };
         let datagram = if plan.packet_size {
             let socket = socket.as_ref().map_or(&self.socket, |(socket, _)| socket);
-            Some(transmit::datagram_size(new, socket)?)
+            Some(datagram::datagram_size(new, socket)?)
         } else {
             None
         };
@@ -175,6 +175,7 @@ impl Streaming {
             self.give_up();
             self.sender.set_datagram(datagram).map_err(RunError::usage)?;
         }
+        self.usual_datagram = new.packet_size.is_none().then(|| datagram::usual(&new.send));
         self.sender.set_pace(new.pace_percent);
         self.config = new.clone();
         self.told = transmit::Told::default();

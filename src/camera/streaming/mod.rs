@@ -8,9 +8,12 @@
 //! |---|---|
 //! | here | set up; a frame from its source to the slab; figures |
 //! | `transmit` | from the slab to the network |
+//! | `datagram`, `listeners` | how large datagrams are; whether anybody listens |
 //! | `change` | other sources and settings in the same stream |
 
 mod change;
+mod datagram;
+mod listeners;
 mod transmit;
 
 use std::os::fd::BorrowedFd;
@@ -22,7 +25,7 @@ use super::flow::Flow;
 use super::pipeline::{Pipeline, Ready};
 use super::rate_limit::FrameLimiter;
 use super::source::{Drops, Source, SourceError};
-use super::stats::{Figures, Latencies, Percentiles, Stages};
+use super::stats::{Figures, Stages, Ticker};
 use crate::clock;
 use crate::exit::RunError;
 use crate::keys::state::StateFolder;
@@ -33,9 +36,14 @@ use crate::proto::key_schedule::SharedKey;
 use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings};
 use crate::time::{Duration, Instant};
 use crate::wire::Flags;
+use datagram::{datagram_size, usual};
+use listeners::Listeners;
 use transmit::{Blocked, STUCK, Told};
 
 pub use change::Fresh;
+
+/// How often a path that has become smaller is looked at again.
+const PATH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a stream is made of before it begins.
 pub struct Materials {
@@ -84,8 +92,15 @@ pub struct Streaming {
     leaving: Option<Leaving>,
     blocked: Option<Blocked>,
     told: Told,
+    /// Bytes of a datagram where the path carries them; `None` if the size was asked for, and is then not
+    /// changed behind anyone's back.
+    usual_datagram: Option<usize>,
+    path: Ticker,
+    listeners: Listeners,
     limited: u64,
     notices: u64,
+    /// Frames that were given up on their way to the network.
+    abandoned: u64,
     flow: Flow,
     stages: Stages,
 }
@@ -116,7 +131,7 @@ impl Streaming {
     pub fn new(config: &StreamConfig, materials: &Materials, now: Instant) -> Result<Self, RunError> {
         let (socket, trouble) = MediaSender::open_patiently(&config.send)
             .map_err(|why| RunError::usage(format!("sending: {why}")))?;
-        let datagram = transmit::datagram_size(config, &socket)?;
+        let datagram = datagram_size(config, &socket)?;
         let mut bits = [0; 8];
         random(&mut bits).map_err(RunError::failed)?;
         let stream = start_counter::next_stream(&materials.state, bits).map_err(RunError::failed)?;
@@ -141,8 +156,12 @@ impl Streaming {
             leaving: None,
             blocked: None,
             told: Told::default(),
+            usual_datagram: config.packet_size.is_none().then(|| usual(&config.send)),
+            path: Ticker::new(now, PATH_INTERVAL),
+            listeners: Listeners::default(),
             limited: 0,
             notices: 0,
+            abandoned: 0,
             flow: Flow::new(),
             stages: Stages::default(),
         })
@@ -253,8 +272,19 @@ impl Streaming {
         Ok(true)
     }
 
+    /// Looks after what changes by itself; once a second.
+    pub fn look_around(&mut self, now: Instant) {
+        self.tend(now);
+        if self.path.tick(now) {
+            self.path_may_be_larger();
+        }
+        if let Some(heard) = self.listeners.look(now, &self.socket.counters()) {
+            log::info!("{heard}");
+        }
+    }
+
     /// Mends what the network broke; once a frame or once a second.
-    pub fn tend(&mut self, now: Instant) {
+    fn tend(&mut self, now: Instant) {
         if let Some(turn) = self.socket.tend(now) {
             log::warn!("{turn}");
         }
@@ -290,16 +320,16 @@ impl Streaming {
     /// All figures at `now`.
     #[must_use]
     pub fn figures(&self, now: Instant) -> Figures {
-        let stage = |stage: &Latencies| -> Percentiles { stage.percentiles() };
         Figures {
             running: now.since(self.started),
             limited: self.limited,
             notices: self.notices,
+            abandoned: self.abandoned,
             drops: self.past + self.source.as_ref().map_or_else(Drops::default, |source| source.drops()),
             pipeline: self.pipeline.counters(),
             sender: self.sender.counters(),
             network: self.socket.counters(),
-            stages: [stage(&self.stages.taken), stage(&self.stages.sealed), stage(&self.stages.sent)],
+            stages: self.stages.percentiles(),
         }
     }
 

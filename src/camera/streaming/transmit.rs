@@ -1,9 +1,8 @@
 //! From the slab to the network: sealed datagrams leave when they are due, and never hold anything up.
 
 use super::Streaming;
-use crate::camera::config::StreamConfig;
+use super::datagram::carried;
 use crate::clock;
-use crate::exit::RunError;
 use crate::net::{MediaSender, NetError, Outcome};
 use crate::proto::sender::Transmit;
 use crate::time::{Duration, Instant};
@@ -24,7 +23,6 @@ pub(super) struct Blocked {
 /// What has been said, and is not said again for every frame.
 #[derive(Default)]
 pub(super) struct Told {
-    refused: bool,
     too_large: bool,
     pub(super) oversized: bool,
 }
@@ -61,7 +59,10 @@ impl Streaming {
                         self.flow.left(now);
                     }
                     self.give_up();
-                    self.explain(outcome);
+                    // The socket tells the rest through its counters and `tend`.
+                    if let Outcome::TooLarge { limit } = outcome {
+                        self.path_is_smaller(limit);
+                    }
                 }
             }
         }
@@ -69,6 +70,7 @@ impl Streaming {
 
     /// Drops what is left of the frame: a newer one is worth more.
     pub(super) fn give_up(&mut self) {
+        self.abandoned += u64::from(self.leaving.is_some());
         self.sender.abandon();
         self.blocked = None;
         self.leaving = None;
@@ -82,27 +84,12 @@ impl Streaming {
                 self.flow.left(now);
             }
         }
-        self.told.refused = false;
     }
 
-    /// Says, once, why frames do not leave, and adapts to a smaller path.
-    fn explain(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::TooLarge { limit } => self.path_is_smaller(limit),
-            Outcome::Refused if !self.told.refused => {
-                self.told.refused = true;
-                log::info!("nobody listens at the destination yet; sending goes on");
-            }
-            // The socket tells the rest through `tend`.
-            _ => {}
-        }
-    }
-
+    /// Adapts to a smaller path, or says once why frames do not leave.
     fn path_is_smaller(&mut self, limit: Option<usize>) {
         let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
-        // A size that was asked for is not changed behind anyone's back.
-        let size_is_fixed = self.config.packet_size.is_some();
-        if let (Some(limit), false) = (smaller, size_is_fixed) {
+        if let (Some(limit), Some(_)) = (smaller, self.usual_datagram) {
             log::info!("the path carries datagrams of {limit} bytes at most; cutting frames accordingly");
             if let Err(why) = self.sender.set_datagram(limit) {
                 log::error!("{why}");
@@ -116,6 +103,15 @@ impl Streaming {
             );
         }
     }
+
+    /// A path that was smaller for a while, or was said to be, carries the usual size again.
+    pub(super) fn path_may_be_larger(&mut self) {
+        let Some(usual) = self.usual_datagram else { return };
+        let carries = carried(usual, &self.socket);
+        if carries > self.sender.datagram() && self.sender.set_datagram(carries).is_ok() {
+            log::info!("the path carries datagrams of {carries} bytes again");
+        }
+    }
 }
 
 /// Says what is not as it should be about a socket.
@@ -125,19 +121,4 @@ pub(super) fn warn_of(socket: &MediaSender, trouble: Option<NetError>) {
     for warning in warnings.into_iter().flatten() {
         log::warn!("{warning}");
     }
-}
-
-/// Bytes of a datagram: as asked for, else what the route is sure to carry.
-pub(super) fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    /// What gets through nearly everywhere, tunnels included.
-    const ANYWHERE: usize = 1200;
-    let to = config.send.to.ip().to_canonical();
-    if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
-        return Ok(size);
-    }
-    let stays_here = to.is_loopback() || to.is_multicast() && config.send.ttl.unwrap_or(1) == 1;
-    let ethernet = if to.is_ipv4() { 1472 } else { 1452 };
-    let usual = if stays_here { ethernet } else { ANYWHERE };
-    Ok(socket.max_datagram().map_or(ANYWHERE, |limit| limit.min(usual)).max(MIN_DATAGRAM))
 }

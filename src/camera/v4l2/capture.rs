@@ -8,14 +8,13 @@
 //! `act_at`, when to do something about the device (streaming: it counts as silent; else: open it).
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::by_id::stable_link;
 use super::controls::ControlSetting;
-use super::device::Identity;
 use super::formats::Encoding;
+use super::known::Known;
 use super::reason::{OpenError, Reason, denied};
 use super::session::{Good, Restarts, Session};
 use super::settings::CameraSettings;
@@ -43,7 +42,7 @@ pub struct Camera {
     session: Option<Session>,
     /// The camera that was open last.
     known: Option<Known>,
-    /// The camera has been opened, and its stable name not looked up since.
+    /// The camera has been opened under the name that was asked for, and its stable name not looked up since.
     unnamed: bool,
     restarts: Restarts,
     drops: Drops,
@@ -62,12 +61,6 @@ pub struct Camera {
     /// Buffers that the session had received when the last good frame came.
     received: u64,
     largest: usize,
-}
-
-#[derive(Debug)]
-struct Known {
-    identity: Identity,
-    link: Option<PathBuf>,
 }
 
 impl Camera {
@@ -121,17 +114,10 @@ impl Camera {
         Ok(())
     }
 
-    /// Tries the stable name of a camera that was open before, then the name that was asked for; under that
-    /// one only the same camera will do, for numbers are given out anew.
     fn attempt(&self) -> Result<Session, OpenError> {
-        let request = self.settings.request();
-        let path = &self.settings.path;
-        let Some(Known { identity, link: Some(link) }) = &self.known else {
-            return Session::open(path, &request, None);
-        };
-        match Session::open(link, &request, None) {
-            Err(OpenError::Later(Reason::NotFound)) => Session::open(path, &request, Some(identity)),
-            result => result,
+        match &self.known {
+            Some(known) => known.open(&self.settings),
+            None => Session::open(&self.settings.path, &self.settings.request(), None),
         }
     }
 
@@ -140,9 +126,9 @@ impl Camera {
             self.drops.reopened += 1;
             known.identity = session.identity().clone();
         } else {
-            self.known = Some(Known { identity: session.identity().clone(), link: None });
+            self.known = Some(Known::new(session.identity().clone()));
         }
-        self.unnamed = true;
+        self.unnamed = session.path() == self.settings.path;
         let layout = session.layout();
         let frame = match layout.encoding {
             Encoding::Jpeg => layout.capacity.min(self.settings.max_frame),
@@ -159,18 +145,6 @@ impl Camera {
             self.notice_at = now + quiet;
         }
         self.session = Some(session);
-    }
-
-    /// Looks up the stable name, once a frame has come: udev makes the link a moment after the node.
-    fn learn_name(&mut self) {
-        self.unnamed = false;
-        let found = stable_link(&self.settings.path, &self.settings.links);
-        if let (Some(link), Some(known)) = (found, &mut self.known)
-            && known.link.as_ref() != Some(&link)
-        {
-            log::info!("{}: will be found again as {}", self.settings.path.display(), link.display());
-            known.link = Some(link);
-        }
     }
 
     fn not_opened(&mut self, reason: Reason, now: Instant) {
@@ -282,8 +256,14 @@ impl Camera {
         self.act_at = now + self.longer_delay();
     }
 
-    /// A good frame came.
+    /// A good frame came; the device is closed instead if it is another camera's.
     fn lighten(&mut self, now: Instant) {
+        if core::mem::take(&mut self.unnamed)
+            && let Some(known) = &mut self.known
+            && !known.learn(&self.settings)
+        {
+            return self.close(Reason::OtherCamera, now);
+        }
         if let Some(since) = self.dark_since.take() {
             log::info!(
                 "{}: picture after {} ms: {}",
@@ -291,9 +271,6 @@ impl Camera {
                 now.since(since).as_millis(),
                 self.describe()
             );
-        }
-        if self.unnamed {
-            self.learn_name();
         }
         self.errors = 0;
         self.restarted = false;

@@ -25,11 +25,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Bytes of a raw picture; 1 for JPEG, whose length only its markers tell.
+    /// Bytes of a raw picture, `usize::MAX` if memory cannot hold it, so that no buffer is large enough; 1 for
+    /// JPEG, whose length only its markers tell.
     pub(super) fn least(&self) -> usize {
         match self.encoding {
             Encoding::Jpeg => 1,
-            Encoding::Raw(format) => format.picture_len(self.stride, self.size.1),
+            Encoding::Raw(format) => {
+                usize::try_from(format.picture_len(self.stride, self.size.1)).unwrap_or(usize::MAX)
+            }
         }
     }
 }
@@ -161,6 +164,16 @@ mod tests {
             let result = inspect(&bytes, flags, &yuyv(), &rules, &mut restarts).map(|whole| whole.len);
             assert_eq!(result, expected, "{len} bytes, flags {flags:#x}, {rules:?}");
         }
+    }
+
+    #[test]
+    fn a_picture_that_memory_cannot_hold_fits_no_buffer() {
+        // Of 32 bits of its length, 38,400 would be left.
+        let layout = Layout { size: (160, 120), stride: 0x8000_0140, ..yuyv() };
+        assert!(layout.least() >= u32::MAX as usize, "{}", layout.least());
+        let bytes = vec![0; 65_536];
+        let result = inspect(&bytes, 0, &layout, &RULES, &mut RestartOffsets::new());
+        assert_eq!(result, Err(Fault::Truncated));
     }
 
     #[test]

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `capture` | the source: keeps a camera going, through silence, errors and unplugging |
 //! | `settings` | what to capture, in plain values |
-//! | `session` | one open, streaming device: negotiation, the newest good frame |
+//! | `session`, `start` | one open, streaming device: negotiation, the newest good frame |
 //! | `queue`, `mapping` | the driver's buffers: which is where, and their memory |
 //! | `inspect` | is this buffer a whole frame, and from when |
 //! | `negotiate` | which mode to take: decisions on plain values |
 //! | `formats`, `colour`, `device` | what a device offers, what its samples mean, who it is |
-//! | `by_id` | names that survive renumbering |
+//! | `by_id`, `known` | names that survive renumbering, and telling a camera from another by them |
 //! | `controls` | exposure, focus and the like: what there is, and setting it |
 //! | `reason`, `listing` | sentences for people |
 //! | `sys` | every ioctl, through the C library |
@@ -24,6 +24,7 @@ mod controls;
 mod device;
 mod formats;
 mod inspect;
+mod known;
 mod listing;
 mod mapping;
 mod negotiate;
@@ -31,6 +32,7 @@ mod queue;
 mod reason;
 mod session;
 mod settings;
+mod start;
 mod sys;
 
 pub use by_id::LINKS;

@@ -1,9 +1,9 @@
 //! Which of a device's modes to take: decisions on plain values, no device.
 //!
 //! With a wanted size, the size comes first, then the rate, then the format: MJPEG, because a frame that is
-//! JPEG already is passed through; then the raw formats in the order of [`RAW_PREFERENCE`]. Without one, the
-//! largest MJPEG size up to 1280x720 is taken, else the largest raw size up to that which keeps up some 30
-//! frames per second (or the wanted rate).
+//! JPEG already is passed through; then the raw formats in the order of [`RAW_PREFERENCE`]. Without one, a
+//! wanted rate comes first; then the largest MJPEG size up to 1280x720 is taken, else the largest raw size up
+//! to that which keeps up some 30 frames per second (or the wanted rate).
 //!
 //! Behind libcamera's compatibility layer MJPEG comes last: the raw formats are what its pipelines are
 //! built for, and asking for MJPEG is known to end some of them.
@@ -226,14 +226,16 @@ fn guided(mode: &Mode, wanted: Size, wish: &Wish) -> (u64, u32, usize) {
 }
 
 /// Order of modes when no size is wanted.
-fn unguided(mode: &Mode, wish: &Wish) -> (bool, bool, u32, Reverse<u64>, u64, usize) {
+fn unguided(mode: &Mode, wish: &Wish) -> (u32, bool, bool, u32, Reverse<u64>, u64, usize) {
     let passed_over = (mode.encoding == Encoding::Jpeg) == wish.compatibility_layer;
     let too_large = mode.size.0 > DEFAULT_SIZE.0 || mode.size.1 > DEFAULT_SIZE.1;
     let tiny = mode.area() < 320 * 240;
-    let slow = shortfall(mode, wish) / 200 + if tiny { 5 } else { 0 };
+    let slow = shortfall(mode, wish) + if tiny { 1000 } else { 0 };
+    // Behind the layer no rate is worth MJPEG.
+    let late = if wish.fps.is_some() && !wish.compatibility_layer { slow } else { 0 };
     // Of those that fit the largest, of those that do not the smallest.
     let (fitting, beyond) = if too_large { (0, mode.area()) } else { (mode.area(), 0) };
-    (passed_over, too_large, slow, Reverse(fitting), beyond, rank(mode, wish))
+    (late, passed_over, too_large, slow / 200, Reverse(fitting), beyond, rank(mode, wish))
 }
 
 /// The interval to ask for: the slowest that is fast enough, else the fastest.

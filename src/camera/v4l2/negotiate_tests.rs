@@ -65,6 +65,37 @@ fn a_raw_format_wins_where_mjpeg_is_too_slow() {
 }
 
 #[test]
+fn a_wanted_rate_comes_before_the_format_when_no_size_is_wanted() {
+    let slow_mjpeg = [offer(b"MJPG", &[(1280, 720, &[15])]), offer(b"YUYV", &[(640, 480, &[60, 30])])];
+    let nearly =
+        [offer(b"MJPG", &[(1280, 720, &[50])]), offer(b"UYVY", &[(640, 480, &[60]), (1280, 720, &[60])])];
+    let none_reaches = [offer(b"MJPG", &[(1280, 720, &[30])]), offer(b"YUYV", &[(640, 480, &[45])])];
+    let large = [offer(b"MJPG", &[(1280, 720, &[30]), (1920, 1080, &[60])])];
+    let tiny = [offer(b"MJPG", &[(1280, 720, &[30])]), offer(b"YUYV", &[(160, 120, &[60])])];
+    let layer = [offer(b"MJPG", &[(1280, 720, &[60])]), offer(b"NV12", &[(1280, 720, &[30])])];
+    // (offers, fps, layer, mode)
+    let cases: [(&[Offer], Option<u32>, bool, &str); 11] = [
+        (&slow_mjpeg, Some(60), false, "YUYV 640x480 at 60 fps"),
+        (&slow_mjpeg, Some(20), false, "YUYV 640x480 at 30 fps"),
+        (&slow_mjpeg, Some(15), false, "MJPG 1280x720 at 15 fps"),
+        (&slow_mjpeg, None, false, "MJPG 1280x720 at 15 fps"),
+        (&nearly, Some(60), false, "UYVY 1280x720 at 60 fps"),
+        (&nearly, Some(50), false, "MJPG 1280x720 at 50 fps"),
+        (&none_reaches, Some(60), false, "YUYV 640x480 at 45 fps"),
+        (&large, Some(60), false, "MJPG 1920x1080 at 60 fps"),
+        // A thumbnail is not what anybody means.
+        (&tiny, Some(60), false, "MJPG 1280x720 at 30 fps"),
+        // MJPEG may end the layer, so there it comes last, fast or not.
+        (&layer, Some(60), true, "NV12 1280x720 at 30 fps"),
+        (&layer, Some(60), false, "MJPG 1280x720 at 60 fps"),
+    ];
+    for (offers, fps, compatibility_layer, expected) in cases {
+        let wish = Wish { fps, compatibility_layer, ..Wish::default() };
+        assert_eq!(best(offers, wish), expected, "{wish:?}");
+    }
+}
+
+#[test]
 fn without_a_wish_the_largest_that_fits_is_taken() {
     let large = [offer(b"MJPG", &[(3840, 2160, &[30]), (1920, 1080, &[30])])];
     assert_eq!(best(&large, Wish::default()), "MJPG 1920x1080 at 30 fps");

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::colour::colour;
 use super::controls::{self, ControlSetting};
 use super::device::{Device, Identity, Kind};
 use super::formats::{Encoding, Interval, Offer, offers};
@@ -17,13 +16,12 @@ use super::queue::Queue;
 use super::reason::{
     OpenError, Reason, format_not_offered, no_capture_device, no_usable_format, no_video_device,
 };
+use super::start::start;
 use super::sys::{BufferInfo, Refused};
 use crate::camera::source::Drops;
 use crate::jpeg::{self, RestartOffsets};
 use crate::time::{Duration, Instant};
 
-/// Buffers that libcamera's compatibility layer is asked for at most: more, and a Pi 5 runs out of them.
-const COMPATIBILITY_BUFFERS: u32 = 4;
 /// Oldest capture time that is believed.
 const OLDEST: Duration = Duration::from_secs(5);
 /// The same behind libcamera's compatibility layer, some versions of which get the microseconds wrong.
@@ -49,7 +47,7 @@ pub(super) struct Session {
     /// Where frames are copied to behind libcamera's compatibility layer.
     copy: Option<Vec<u8>>,
     lent: Option<usize>,
-    /// An error that `release` met and could not report.
+    /// An error that could not be reported when it was met.
     pending: Option<Refused>,
     /// Buffers that came from the driver, good or not.
     received: u64,
@@ -186,6 +184,11 @@ impl Session {
         format!("{} {width}x{height}{rate}", self.mode.fourcc)
     }
 
+    /// The name under which it was opened.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) const fn identity(&self) -> &Identity {
         &self.device.identity
     }
@@ -217,29 +220,34 @@ impl Session {
         if let Some(refused) = self.pending.take() {
             return Err(refused);
         }
+        // Those that could not be given back when their time came.
+        self.queue.queue_all(&self.device.node)?;
         let mut best: Option<Good> = None;
         // As many rounds as could be ready at first and again meanwhile: a fast camera is not chased.
         for _ in 0..2 * self.queue.len() {
-            let info = match self.queue.dequeue(&self.device.node) {
-                Ok(Some(info)) => info,
-                Ok(None) => break,
-                Err(refused) if best.is_some() => {
-                    self.pending = Some(refused);
-                    break;
+            match self.queue.dequeue(&self.device.node) {
+                Ok(Some(info)) => {
+                    self.received += 1;
+                    let good = self.look_at(&info, now, restarts, drops);
+                    if good.is_some()
+                        && let Some(older) = core::mem::replace(&mut best, good)
+                    {
+                        drops.superseded += 1;
+                        self.give_back(older.index);
+                    }
                 }
-                Err(refused) => return Err(refused),
-            };
-            self.received += 1;
-            let good = self.look_at(&info, now, restarts, drops)?;
-            if good.is_some()
-                && let Some(older) = core::mem::replace(&mut best, good)
-            {
-                drops.superseded += 1;
-                self.give_back(older.index)?;
+                Ok(None) => break,
+                Err(refused) => self.pending = Some(refused),
+            }
+            if self.pending.is_some() {
+                break;
             }
         }
         self.lent = best.and_then(|good| good.index);
-        Ok(best)
+        match self.pending.take_if(|_| best.is_none()) {
+            Some(refused) => Err(refused),
+            None => Ok(best),
+        }
     }
 
     /// Judges one dequeued buffer; a bad one goes straight back.
@@ -249,7 +257,7 @@ impl Session {
         now: Instant,
         restarts: &mut Restarts,
         drops: &mut Drops,
-    ) -> Result<Option<Good>, Refused> {
+    ) -> Option<Good> {
         let index = info.index as usize;
         let bytes = self.queue.bytes(index, info.used as usize);
         match inspect(bytes, info.flags, &self.layout, &self.rules, &mut restarts.current) {
@@ -258,27 +266,27 @@ impl Session {
                 self.pardon(info);
                 let oldest = if self.copies() { COMPATIBILITY_OLDEST } else { OLDEST };
                 let at = captured_at(info, now, oldest);
-                self.keep(index, whole, at).map(Some)
+                Some(self.keep(index, whole, at))
             }
             Err(fault) => {
                 fault.count(drops);
-                self.give_back(Some(index))?;
-                Ok(None)
+                self.give_back(Some(index));
+                None
             }
         }
     }
 
     /// Keeps a good frame where it is, or behind the compatibility layer as a copy: that layer wants its
     /// buffers back one at a time, in the order in which it gave them.
-    fn keep(&mut self, index: usize, whole: Whole, at: Instant) -> Result<Good, Refused> {
+    fn keep(&mut self, index: usize, whole: Whole, at: Instant) -> Good {
         let Whole { len, summary } = whole;
         let Some(copy) = &mut self.copy else {
-            return Ok(Good { index: Some(index), len, at, summary });
+            return Good { index: Some(index), len, at, summary };
         };
         copy.clear();
         copy.extend_from_slice(self.queue.bytes(index, len));
-        self.give_back(Some(index))?;
-        Ok(Good { index: None, len, at, summary })
+        self.give_back(Some(index));
+        Good { index: None, len, at, summary }
     }
 
     /// Notes a whole frame in a buffer that is marked as erroneous.
@@ -292,8 +300,12 @@ impl Session {
         }
     }
 
-    fn give_back(&mut self, index: Option<usize>) -> Result<(), Refused> {
-        index.map_or(Ok(()), |index| self.queue.queue(&self.device.node, index))
+    /// Gives a buffer back to the driver. An error is reported by `newest`, which tries again after that.
+    fn give_back(&mut self, index: Option<usize>) {
+        let Some(index) = index else { return };
+        if let Err(refused) = self.queue.queue(&self.device.node, index) {
+            self.pending = Some(refused);
+        }
     }
 
     /// The bytes of a frame that has not been released.
@@ -308,9 +320,7 @@ impl Session {
     /// Gives the lent frame back to the driver; an error is reported by the next call of `newest`.
     pub(super) fn release(&mut self) {
         let lent = self.lent.take();
-        if let Err(refused) = self.give_back(lent) {
-            self.pending = Some(refused);
-        }
+        self.give_back(lent);
     }
 
     /// Whether the kernel says that the device has gone or its stream has broken.
@@ -349,56 +359,5 @@ impl AsFd for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.queue.close(&self.device.node);
-    }
-}
-
-/// Sets a mode, maps buffers and starts the stream.
-fn start(device: &Device, mode: Mode, request: &Request) -> Result<(Queue, Layout), Refused> {
-    let node = &device.node;
-    let set = node.set_format(mode.fourcc, mode.size)?;
-    let unfit = Refused { call: "VIDIOC_S_FMT", errno: Errno::EINVAL };
-    let sizes = 1..=65_535;
-    if set.fourcc != mode.fourcc || !sizes.contains(&set.width) || !sizes.contains(&set.height) {
-        return Err(unfit);
-    }
-    let (numerator, denominator) = mode.interval.parts();
-    let interval = match node.set_interval(numerator, denominator) {
-        Ok((numerator, denominator)) => Interval::new(numerator, denominator),
-        Err(refused) if refused.errno == Errno::ENODEV => return Err(refused),
-        Err(_) => None, // a camera that knows one rate only
-    };
-    let buffers = if device.identity.is_compatibility_layer() {
-        request.buffers.min(COMPATIBILITY_BUFFERS)
-    } else {
-        request.buffers
-    };
-    let mut queue = Queue::new(node, buffers)?;
-    let stride = match mode.encoding {
-        Encoding::Jpeg => 0,
-        Encoding::Raw(format) => set.bytes_per_line.max(format.min_stride(set.width)),
-    };
-    let stated = match set.size_image as usize {
-        0 => usize::MAX,
-        bytes => bytes,
-    };
-    let layout = Layout {
-        encoding: mode.encoding,
-        size: (set.width, set.height),
-        stride,
-        colour: colour(&set),
-        capacity: queue.capacity().min(stated),
-        interval,
-    };
-    let started = if queue.capacity() < layout.least() {
-        Err(unfit)
-    } else {
-        queue.queue_all(node).and_then(|()| node.stream_on())
-    };
-    match started {
-        Ok(()) => Ok((queue, layout)),
-        Err(refused) => {
-            queue.close(node);
-            Err(refused)
-        }
     }
 }

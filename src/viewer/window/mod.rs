@@ -17,7 +17,7 @@ mod pictures;
 pub use pictures::{Decode, Rgb};
 
 use super::frame::Frame;
-use super::queue::Latest;
+use crate::outlet::queue::Latest;
 use app::App;
 use display::Display;
 use eframe::egui;

@@ -5,7 +5,7 @@
 //! decoded next is the newest.
 
 use super::super::frame::Frame;
-use super::super::queue::Latest;
+use crate::outlet::queue::Latest;
 use eframe::egui::{Color32, ColorImage, Vec2};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
