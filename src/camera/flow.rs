@@ -151,7 +151,13 @@ impl Flow {
         if let Some(dark) = dark {
             return Verdict::NoSignal(now.since(dark));
         }
-        let Some(fresh) = fresh else { return Verdict::Starting(now.since(since)) };
+        let Some(fresh) = fresh else {
+            // After a switch pictures are missed only when they have been for a while.
+            return match self.left.map(|left| now.since(left)).filter(|time| *time <= LEAST) {
+                Some(time) => Verdict::Flowing(time),
+                None => Verdict::Starting(now.since(since)),
+            };
+        };
         let silent = now.since(sign.unwrap_or(since));
         if silent > LEAST + patience {
             return Verdict::Silent(silent);
@@ -244,8 +250,12 @@ mod tests {
         assert!(flow.verdict(at(9_900)).is_good());
         flow.close();
         assert!(flow.is_alive(at(1_000_000)) && flow.verdict(at(1_000_000)).is_good());
-        // Pictures from before the switch do not vouch for the new source.
+        // Pictures from long before the switch do not vouch for the new source.
         flow.open(at(1_000_000), FRAME);
         assert!(!flow.verdict(at(1_000_001)).is_good());
+        // Those from just before it do, for a moment.
+        flow.left(at(1_000_500));
+        flow.open(at(1_000_600), FRAME);
+        assert!(flow.verdict(at(1_001_600)).is_good() && !flow.verdict(at(1_003_600)).is_good());
     }
 }

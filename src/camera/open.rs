@@ -34,12 +34,13 @@ pub fn source(
             Box::new(Camera::open(camera, now).map_err(RunError::usage)?)
         }
         SourceSpec::Pattern(spec) => {
-            let scene = settings.scene(spec).map_err(|why| RunError::Usage(format!("--source: {why}")))?;
+            let scene =
+                settings.scene(spec).map_err(|why| RunError::Usage(format!("{}: {why}", settings.source)))?;
             Box::new(PatternSource::new(scene, Layout::Yuyv))
         }
         SourceSpec::File(path) => {
             let file = FileSource::open(path, settings.fps);
-            Box::new(file.map_err(|why| RunError::Usage(format!("--source: {why}")))?)
+            Box::new(file.map_err(RunError::usage)?)
         }
         SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
     })

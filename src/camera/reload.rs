@@ -68,13 +68,10 @@ impl Plan {
 
 /// The number in `new` of the source that is to be sent.
 fn target(old: &ServiceConfig, active: Option<usize>, new: &ServiceConfig) -> Option<usize> {
-    let name =
-        |config: &ServiceConfig, at: Option<usize>| at.map(|at| config.stream.sources[at].name.clone());
-    if name(old, old.active) != name(new, new.active) {
+    if old.asked != new.asked {
         return new.active;
     }
-    let Some(active) = active else { return None };
-    new.source(&old.stream.sources[active].name).map_or(new.active, |(at, _)| Some(at))
+    new.source(&old.stream.sources[active?].name).map_or(new.active, |(at, _)| Some(at))
 }
 
 /// What the change of one source's settings asks for.
@@ -229,8 +226,6 @@ mod tests {
         let swapped = {
             let mut config = plain();
             config.stream.sources.reverse();
-            // The file named no source, so the first: another one now.
-            config.active = Some(1);
             config
         };
         let without_back = {

@@ -60,6 +60,8 @@ pub struct ServiceConfig {
     pub stream: StreamConfig,
     /// Which source is sent at the start; `None` sends nothing until someone switches.
     pub active: Option<usize>,
+    /// The name that the file gives for it, if it does.
+    pub asked: Option<String>,
     /// Where the control socket is; `None` for [`super::control::default_path`].
     pub control: Option<PathBuf>,
     /// Whether the process gives up its access to files that it does not need.
@@ -128,7 +130,7 @@ fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
     let places = Places::of(&tables);
     let folder = file.path().parent().unwrap_or(Path::new(""));
     let active = tables.service.active.clone();
-    let control = tables.service.control.as_ref().map(|path| folder.join(path));
+    let control = tables.service.control.as_ref().map(|path| tables::below(folder, path));
     let (landlock, health) = (tables.service.landlock, tables.health.listen.as_ref().map(|listen| listen.0));
     let stream: StreamConfig =
         tables.draft(folder).try_into().map_err(|why: super::config::ConfigError| {
@@ -139,7 +141,8 @@ fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
             };
             Unusable { error: file.error_at(places.of_setting(why.setting), problem), passing: why.passing }
         })?;
-    let mut config = ServiceConfig { stream, active: Some(0), control, landlock, health };
+    let asked = active.as_ref().map(|name| name.get_ref().clone());
+    let mut config = ServiceConfig { stream, active: Some(0), asked, control, landlock, health };
     if let Some(name) = active {
         config.active = match config.source(name.as_ref()) {
             Some((number, _)) => Some(number),

@@ -14,7 +14,7 @@ pub struct Effective<'a>(pub &'a ServiceConfig);
 
 impl Display for Effective<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ServiceConfig { stream: config, active, control, landlock, health } = self.0;
+        let ServiceConfig { stream: config, active, asked: _, control, landlock, health } = self.0;
         writeln!(f, "schema = {SCHEMA}\n")?;
         stream(f, config)?;
         for settings in &config.sources {

@@ -90,7 +90,7 @@ impl Tables {
         if source.is_empty() {
             source.push(Spanned::new(0..0, SourceTable::default()));
         }
-        let below = |path: PathBuf| folder.join(path);
+        let below = |path: PathBuf| below(folder, &path);
         StreamDraft {
             to: stream.to.into_inner(),
             key: match stream.key.0 {
@@ -117,11 +117,11 @@ impl SourceTable {
     fn draft(self, folder: &Path) -> SourceDraft {
         let source = match self.source.map(|source| source.into_inner().0) {
             None => SourceSpec::Device("/dev/video0".into()),
-            Some(SourceSpec::Device(path)) => SourceSpec::Device(folder.join(path)),
-            Some(SourceSpec::File(path)) => SourceSpec::File(folder.join(path)),
+            Some(SourceSpec::Device(path)) => SourceSpec::Device(below(folder, &path)),
+            Some(SourceSpec::File(path)) => SourceSpec::File(below(folder, &path)),
             Some(other) => other,
         };
-        let below = |path: Spanned<PathBuf>| folder.join(path.into_inner());
+        let file = |path: Spanned<PathBuf>| below(folder, path.get_ref());
         SourceDraft {
             name: self.name.map(Spanned::into_inner),
             source,
@@ -129,8 +129,8 @@ impl SourceTable {
             quality: self.quality,
             fps: self.fps,
             size: self.size.map(|size| size.0),
-            area: self.area.map(below),
-            camera_config: self.camera_config.map(below),
+            area: self.area.map(file),
+            camera_config: self.camera_config.map(file),
             controls: self
                 .controls
                 .into_iter()
@@ -138,6 +138,11 @@ impl SourceTable {
                 .collect(),
         }
     }
+}
+
+/// A path from `folder` on, without the dots of `./video0`.
+pub(super) fn below(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(path).components().collect()
 }
 
 /// A value that is written as a text.

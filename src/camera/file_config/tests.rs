@@ -93,11 +93,9 @@ fn what_is_printed_means_the_same() {
         let config = read(text).unwrap();
         let printed = Effective(&config).to_string();
         let again = read(&printed).unwrap_or_else(|why| panic!("{why}\n{printed}"));
-        // The default control socket is printed with its name.
-        let named = ServiceConfig {
-            control: Some(config.control.clone().unwrap_or(again.control.clone().unwrap())),
-            ..config
-        };
+        // The defaults of these are printed with their names.
+        let control = config.control.clone().or_else(|| again.control.clone());
+        let named = ServiceConfig { control, asked: again.asked.clone(), ..config };
         assert_eq!(format!("{again:?}"), format!("{named:?}"), "{printed}");
     }
 }

@@ -177,7 +177,7 @@ pub(crate) fn controls(node: &Node) -> Vec<Control> {
         }
         last = raw.id;
         if raw.flags & V4L2_CTRL_FLAG_DISABLED == 0 && raw.kind != HEADING {
-            found.push(describe(node, raw));
+            found.push(describe(node, &raw));
         }
     }
     found
@@ -238,13 +238,13 @@ fn next(node: &Node, id: u32) -> Result<Raw, Refused> {
     }
 }
 
-fn describe(node: &Node, raw: Raw) -> Control {
+fn describe(node: &Node, raw: &Raw) -> Control {
     let kind = match raw.kind {
         INTEGER => ControlKind::Integer,
         BOOLEAN => ControlKind::Switch,
         BITMASK => ControlKind::Bits,
         BUTTON => ControlKind::Button,
-        MENU | INTEGER_MENU => ControlKind::Menu(items(node, &raw)),
+        MENU | INTEGER_MENU => ControlKind::Menu(items(node, raw)),
         other => ControlKind::Other(other),
     };
     Control {
