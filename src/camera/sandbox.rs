@@ -97,7 +97,7 @@ impl Sandbox {
                 Landlock::NotOffered
             }
         };
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
         Self {
             landlock,
             no_new_privs: number(&status, "NoNewPrivs:") == Some(1),
