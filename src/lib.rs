@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | 0 | [`time`] | microseconds on the monotonic clock |
 //! | 0 | [`picture`] | what a source hands over: JPEG bytes or raw samples, lent |
+//! | 0 | [`area`] | a part of the picture that is set upright |
 //! | 0 | [`wire`] | datagrams: bytes to meaning and back, no state |
 //! | 0 | [`jpeg`] | markers and segments of a JPEG image: no codec |
 //! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing |
@@ -23,6 +24,7 @@
 //! once running. Time and random bytes are arguments, results go into buffers of the caller, so a
 //! whole camera and its viewers run in one test over a simulated link in virtual time.
 
+pub mod area;
 pub mod jpeg;
 pub mod picture;
 pub mod proto;

@@ -10,8 +10,8 @@
 //! All play the same 30 JPEG images of 1080p 4:2:2 in a loop, from a file that the system holds in memory, in
 //! datagrams of about 1,400 bytes, unpaced. They run one after the other in each round; a figure is the median
 //! over the rounds of the process's CPU time (user and system, all threads) in a steady window. Nothing is
-//! subtracted. All run with raised priority where that is allowed, so that other work on the machine does not
-//! count. On loopback the kernel charges the sender for most of the receiver's side of the network, to
+//! subtracted. All run with real-time priority where that is allowed, so that other work on the machine does
+//! not count. On loopback the kernel charges the sender for most of the receiver's side of the network, to
 //! all three alike.
 //!
 //! Latency: images are written into the sender's standard input and read from the receiver's standard output
@@ -73,7 +73,7 @@ fn bench(words: &[&str]) -> io::Result<ExitCode> {
         measure::built_for()
     )?;
     if !first {
-        writeln!(out, "without the right to raise priorities: other work on this machine is measured along")?;
+        writeln!(out, "no right to real-time priority: other work on this machine is measured along")?;
     }
     let gstreamer = Contestant::GStreamer.is_there();
     if !gstreamer {

@@ -6,18 +6,18 @@ use std::fs;
 use std::path::PathBuf;
 
 use libfuzzer_sys::fuzz_target;
-use sealcam::camera::area::{AreaConfig, LONGEST_SIDE, SHORTEST_SIDE};
+use sealcam::area::Area;
+use sealcam::camera::area;
 use sealcam::camera::camera_config::CameraConfig;
 use sealcam::camera::size::Size;
 
 fuzz_target!(|data: &[u8]| {
     let path = PathBuf::from(format!("/dev/shm/sealcam-fuzz-settings-{}.json", std::process::id()));
     fs::write(&path, data).expect("a temporary file");
-    match AreaConfig::read(&path) {
+    match area::read(&path) {
         Ok(area) => {
             let (width, height) = area.output_size();
-            let sides = SHORTEST_SIDE as u32..=LONGEST_SIDE as u32;
-            assert!(sides.contains(&width) && sides.contains(&height));
+            assert!(Area::SIDES.contains(&width) && Area::SIDES.contains(&height));
         }
         Err(error) => assert!(error.to_string().contains("sealcam-fuzz-settings")),
     }

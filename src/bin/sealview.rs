@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::exit::{self, RunError};
+use sealcam::exit;
 use sealcam::live::LiveText;
 use sealcam::logging;
 use sealcam::viewer::args::{Cli, Command};
@@ -16,7 +16,5 @@ fn main() -> ExitCode {
     let live = LiveText::new(stderr(), stderr().is_terminal());
     logging::start(live.for_log(stderr()));
     let Command::Watch(args) = cli.command;
-    exit::status(
-        &WatchConfig::try_from(*args).map_err(RunError::from).and_then(|config| watch(&config, live)),
-    )
+    exit::status(&WatchConfig::try_from(*args).and_then(|config| watch(&config, live)))
 }

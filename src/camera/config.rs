@@ -7,13 +7,13 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-use super::area::AreaConfig;
+use super::area;
 use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
 use super::pattern::{PatternError, PatternSpec};
 use super::v4l2::{ControlSetting, FormatChoice};
 pub use super::values::{CodePoint, Fps, Hops, KeyPlace, Percent, Quality, Size, SourceSpec};
-use crate::codec::Area;
+use crate::area::Area;
 use crate::exit::RunError;
 use crate::net::{DEFAULT_DSCP, Interface, SendOptions};
 use crate::proto::fragment;
@@ -28,6 +28,8 @@ pub const DEFAULT_NAME: &str = "camera";
 pub const OFF: &str = "off";
 /// Sources in one configuration: a datagram names its source in one byte.
 pub const MOST_SOURCES: usize = 256;
+/// Frames per second that the test scene has at least.
+pub const SLOWEST_SCENE: f64 = 1.0;
 /// Characters of a source's name.
 const LONGEST_NAME: usize = 32;
 
@@ -45,7 +47,7 @@ pub struct PictureSettings {
     /// Size of the pictures before any area is cut out.
     pub size: Option<Size>,
     /// The area to rectify.
-    pub area: Option<AreaConfig>,
+    pub area: Option<Area>,
     /// Controls of a V4L2 device.
     pub controls: Vec<ControlSetting>,
 }
@@ -59,7 +61,7 @@ impl PictureSettings {
     pub fn scene(&self, spec: &PatternSpec) -> Result<PatternSpec, PatternError> {
         let (width, height) =
             self.size.map_or((spec.width(), spec.height()), |size| (size.width, size.height));
-        PatternSpec::new(width, height, self.fps.unwrap_or(spec.fps()).max(1.0))
+        PatternSpec::new(width, height, self.fps.unwrap_or(spec.fps()).max(SLOWEST_SCENE))
     }
 }
 
@@ -339,6 +341,10 @@ fn picture(number: usize, draft: SourceDraft) -> Result<PictureSettings, ConfigE
         area,
         controls: draft.controls,
     };
+    if let (Some(area), Some(size)) = (&picture.area, picture.size) {
+        area.check_inside((size.width, size.height))
+            .map_err(|why| ConfigError::of(Setting::Area(number), why))?;
+    }
     if let SourceSpec::Pattern(spec) = &picture.source {
         picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
     }
@@ -349,11 +355,8 @@ fn read_camera_config(asked: Setting, path: &Path) -> Result<CameraConfig, Confi
     CameraConfig::read(path).map_err(|why| ConfigError::of(asked, why))
 }
 
-fn read_area(asked: Setting, path: &Path) -> Result<AreaConfig, ConfigError> {
-    let area = AreaConfig::read(path).map_err(|why| ConfigError::of(asked, why))?;
-    Area::new(area.selected, area.visible)
-        .map_err(|why| ConfigError::of(asked, format!("{}: {why}", path.display())))?;
-    Ok(area)
+fn read_area(asked: Setting, path: &Path) -> Result<Area, ConfigError> {
+    area::read(path).map_err(|why| ConfigError::of(asked, why))
 }
 
 /// Reads `ADDR:PORT`; a host name is looked up once, here.

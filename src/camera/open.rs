@@ -1,7 +1,7 @@
 //! Opens the source that the settings name.
 
 use super::canvas::Layout;
-use super::config::{PictureSettings, SourceSpec};
+use super::config::{PictureSettings, SLOWEST_SCENE, SourceSpec};
 use super::file::FileSource;
 use super::pattern::PatternSource;
 use super::pipe::PipeSource;
@@ -44,4 +44,18 @@ pub fn source(
         }
         SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
     })
+}
+
+/// Frames per second that the frames of the source still have to be thinned out to.
+///
+/// Files and the test scene come at the wanted rate by themselves; thinned out again, they would lose frames
+/// whenever the machine is late with one and makes up for it.
+#[must_use]
+pub fn limit(settings: &PictureSettings) -> Option<f64> {
+    let comes_at_any_rate = match &settings.source {
+        SourceSpec::Device(_) | SourceSpec::Stdin => false,
+        SourceSpec::File(_) => true,
+        SourceSpec::Pattern(_) => settings.fps.is_some_and(|fps| fps >= SLOWEST_SCENE),
+    };
+    settings.fps.filter(|_| !comes_at_any_rate)
 }

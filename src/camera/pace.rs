@@ -7,6 +7,12 @@ pub const MIN_FPS: f64 = 0.01;
 /// Most frames per second that a pace can have.
 pub const MAX_FPS: f64 = 1000.0;
 
+/// `fps` brought within [`MIN_FPS`]..=[`MAX_FPS`]; what is no number, or has no end, is the most.
+#[must_use]
+pub fn bounded(fps: f64) -> f64 {
+    if fps.is_finite() { fps.clamp(MIN_FPS, MAX_FPS) } else { MAX_FPS }
+}
+
 /// Ticks at whole multiples of an interval after the first call, without drift.
 ///
 /// A tick that is late by one interval or more is skipped: after a stall the next ticks come at the
@@ -21,11 +27,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// `fps` ticks a second, kept within [`MIN_FPS`]..=[`MAX_FPS`].
+    /// `fps` ticks a second, [`bounded`].
     #[must_use]
     pub fn new(fps: f64) -> Self {
-        let fps = if fps.is_finite() { fps.clamp(MIN_FPS, MAX_FPS) } else { MAX_FPS };
-        Self { fps, start: None, next: 0 }
+        Self { fps: bounded(fps), start: None, next: 0 }
     }
 
     /// Ticks per second.

@@ -15,9 +15,8 @@ use std::fmt;
 use super::config::{DEFAULT_QUALITY, PictureSettings};
 use super::size::Size;
 use super::source::Captured;
-use crate::codec::{
-    Area, AreaError, CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler,
-};
+use crate::area::{Area, AreaError};
+use crate::codec::{CodecError, Decoder, Encoder, PlanarPicture, Rectifier, Requantiser, Scaler};
 use crate::jpeg::{RestartOffsets, walk};
 use crate::picture::{Picture, RawPicture};
 
@@ -130,13 +129,13 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`AreaError`] if the area cannot be one of any picture.
+    /// [`AreaError::Outside`] if pictures of the size asked for do not have all of the area.
     pub fn new(settings: &PictureSettings) -> Result<Self, AreaError> {
-        let area = settings.area.as_ref().map(|area| Area::new(area.selected, area.visible)).transpose()?;
+        check(settings)?;
         Ok(Self {
             quality: settings.quality,
             size: settings.size,
-            area,
+            area: settings.area,
             codecs: Codecs {
                 encoder: Encoder::new(),
                 requantiser: Requantiser::new(),
@@ -157,11 +156,12 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`AreaError`] if the area cannot be one of any picture; nothing is changed.
+    /// As [`Pipeline::new`]; nothing is changed.
     pub fn retune(&mut self, settings: &PictureSettings) -> Result<(), AreaError> {
-        self.area = settings.area.as_ref().map(|area| Area::new(area.selected, area.visible)).transpose()?;
+        check(settings)?;
         self.quality = settings.quality;
         self.size = settings.size;
+        self.area = settings.area;
         self.codecs.rectifier = None;
         self.way = None;
         self.last_failure = None;
@@ -247,6 +247,14 @@ impl Pipeline {
     }
 }
 
+/// Checks the settings against each other.
+fn check(settings: &PictureSettings) -> Result<(), AreaError> {
+    match (&settings.area, settings.size) {
+        (Some(area), Some(size)) => area.check_inside((size.width, size.height)),
+        _ => Ok(()),
+    }
+}
+
 impl Codecs {
     /// Scales and rectifies as asked, then encodes.
     fn transform(
@@ -289,4 +297,27 @@ impl Codecs {
 
 fn encode<'a>(encoder: &'a mut Encoder, raw: &RawPicture<'_>, quality: u8) -> Result<&'a [u8], Failure> {
     Ok(encoder.encode(raw, quality)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_area_outside_of_the_size_asked_for_is_refused_at_once() {
+        let whole = [[0.0, 0.0], [640.0, 0.0], [640.0, 360.0], [0.0, 360.0]];
+        let mut settings = PictureSettings {
+            source: "pattern".parse().unwrap(),
+            format: "auto".parse().unwrap(),
+            quality: None,
+            fps: None,
+            size: Some(Size { width: 320, height: 180 }),
+            area: Some(Area::new(whole, whole).unwrap()),
+            controls: Vec::new(),
+        };
+        let why = Pipeline::new(&settings).err().unwrap().to_string();
+        assert!(why.contains("outside of the picture of 320x180"), "{why}");
+        settings.size = None;
+        assert!(Pipeline::new(&settings).is_ok());
+    }
 }

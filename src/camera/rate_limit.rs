@@ -4,12 +4,8 @@
 //! frames around each due time the nearest one is taken, so that the average is exactly the wanted rate
 //! and a jittering camera does not upset the rhythm.
 
+use super::pace::bounded;
 use crate::time::Instant;
-
-/// Fewest frames per second that can be asked for.
-pub const MIN_FPS: f64 = 0.01;
-/// Most frames per second that can be asked for.
-pub const MAX_FPS: f64 = 1000.0;
 
 /// Decides for each frame whether it fits into the wanted rate.
 #[derive(Debug, Clone)]
@@ -33,11 +29,10 @@ type Ticks = i128;
 const FRACTION: u32 = 32;
 
 impl FrameLimiter {
-    /// Lets `fps` frames per second pass, [`MIN_FPS`]..=[`MAX_FPS`]; a rate outside is brought inside.
+    /// Lets `fps` frames per second pass, [`bounded`].
     #[must_use]
     pub fn new(fps: f64) -> Self {
-        let fps = if fps.is_finite() { fps.clamp(MIN_FPS, MAX_FPS) } else { MAX_FPS };
-        let interval = (1e6 / fps * (1u64 << FRACTION) as f64) as Ticks;
+        let interval = (1e6 / bounded(fps) * (1u64 << FRACTION) as f64) as Ticks;
         Self { interval, due: 0, input: None }
     }
 
@@ -80,6 +75,7 @@ const PATIENCE: Ticks = 2;
 
 #[cfg(test)]
 mod tests {
+    use super::super::pace::MIN_FPS;
     use super::*;
     use proptest::prelude::*;
 

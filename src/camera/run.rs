@@ -18,17 +18,21 @@ use crate::clock;
 use crate::exit::RunError;
 use crate::live::LiveText;
 use crate::signals::Signals;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Descriptors to wait for: those of the loop, and up to ten of the attendant.
 pub type Fds<'a> = FixedVec<PollFd<'a>, 12>;
+
+/// How often signals and the attendant's descriptors are looked at while the source is so fast that nothing is
+/// ever waited for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is attended to beside the stream, in the same thread: it never blocks.
 pub trait Attendant {
     /// Adds descriptors to wait for, and returns when to be called at the latest.
     fn wait_for<'a>(&'a self, fds: &mut Fds<'a>, until: Instant) -> Instant;
 
-    /// Called every turn. `ready`: one of the descriptors is.
+    /// Called every turn. `ready`: one of the descriptors may be.
     fn attend(&mut self, now: Instant, ready: bool, running: &mut Running);
 
     /// SIGHUP came.
@@ -122,19 +126,27 @@ impl Attendant for Nothing {
 ///
 /// [`RunError`] if the source or the system fails.
 pub fn run(signals: &Signals, mut running: Running, attendant: &mut impl Attendant) -> Result<(), RunError> {
-    let mut ready = false;
+    // A wait tells who is there; they are looked at only then, or after too long without a wait.
+    let mut ready = Ready::default();
+    let mut look_at = Instant::ORIGIN;
     let ended = loop {
         let now = clock::now();
-        match signals.next().map_err(RunError::failed)? {
-            Some(Signal::SIGHUP) => attendant.hang_up(now, &mut running),
-            Some(signal) => {
-                log::info!("{signal}: stopping");
-                break Ok(());
-            }
-            None => {}
+        if now >= look_at {
+            ready = Ready { signal: true, attendant: true };
+            look_at = now + LOOK_INTERVAL;
         }
-        attendant.attend(now, ready, &mut running);
-        ready = false;
+        if ready.signal {
+            match signals.next().map_err(RunError::failed)? {
+                Some(Signal::SIGHUP) => attendant.hang_up(now, &mut running),
+                Some(signal) => {
+                    log::info!("{signal}: stopping");
+                    break Ok(());
+                }
+                None => {}
+            }
+        }
+        attendant.attend(now, ready.attendant, &mut running);
+        ready = Ready::default();
         // Before the next frame: on a machine too slow for its frames there always is one.
         if running.reporter.tick(now) {
             running.stream.look_around(now);
@@ -152,6 +164,7 @@ pub fn run(signals: &Signals, mut running: Running, attendant: &mut impl Attenda
             },
         }
         ready = wait(signals, &running, attendant).map_err(RunError::failed)?;
+        look_at = now + LOOK_INTERVAL;
     };
     attendant.stop();
     let told = finish(running);
@@ -159,7 +172,8 @@ pub fn run(signals: &Signals, mut running: Running, attendant: &mut impl Attenda
 }
 
 /// Tells what has been done.
-fn finish(running: Running) -> Result<(), RunError> {
+fn finish(mut running: Running) -> Result<(), RunError> {
+    running.stream.finish();
     let figures = running.stream.figures(clock::now());
     let told = running.reporter.finish(&figures);
     log::info!(
@@ -172,9 +186,16 @@ fn finish(running: Running) -> Result<(), RunError> {
     told
 }
 
-/// Waits for the source, the socket, a signal, the attendant, or the next due time. Returns whether a
-/// descriptor of the attendant is ready.
-fn wait(signals: &Signals, running: &Running, attendant: &impl Attendant) -> nix::Result<bool> {
+/// Who is there.
+#[derive(Default, Clone, Copy)]
+struct Ready {
+    signal: bool,
+    /// One of the attendant's descriptors.
+    attendant: bool,
+}
+
+/// Waits for the source, the socket, a signal, the attendant, or the next due time.
+fn wait(signals: &Signals, running: &Running, attendant: &impl Attendant) -> nix::Result<Ready> {
     let mut fds = Fds::new();
     // Room for it is what the type provides.
     let _ = fds.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
@@ -184,8 +205,11 @@ fn wait(signals: &Signals, running: &Running, attendant: &impl Attendant) -> nix
     // Read only now: sending has taken its time, and the next run must not be late by it.
     let timeout = TimeSpec::from_duration(until.since(clock::now()));
     match ppoll(&mut fds, Some(timeout), None) {
-        Ok(_) => Ok(fds[others..].iter().any(|fd| fd.any().unwrap_or(true))),
-        Err(nix::errno::Errno::EINTR) => Ok(false),
+        Ok(_) => {
+            let there = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+            Ok(Ready { signal: there(&fds[0]), attendant: fds[others..].iter().any(there) })
+        }
+        Err(nix::errno::Errno::EINTR) => Ok(Ready { signal: true, attendant: true }),
         Err(why) => Err(why),
     }
 }

@@ -2,19 +2,18 @@
 
 #![allow(unsafe_code, reason = "calls libjpeg, which is C")]
 
-use core::mem;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 use mozjpeg_sys::{
     DCTSIZE, J_COLOR_SPACE, J_DCT_METHOD, J_INT_PARAM, JINT_COMPRESS_PROFILE_VALUE, boolean,
     jpeg_abort_compress, jpeg_c_set_int_param, jpeg_compress_struct, jpeg_copy_critical_parameters,
-    jpeg_create_compress, jpeg_destination_mgr, jpeg_destroy_compress, jpeg_error_mgr, jpeg_finish_compress,
-    jpeg_set_defaults, jpeg_set_quality, jpeg_start_compress, jpeg_write_coefficients, jpeg_write_raw_data,
+    jpeg_destination_mgr, jpeg_finish_compress, jpeg_set_defaults, jpeg_set_quality, jpeg_start_compress,
+    jpeg_write_coefficients, jpeg_write_raw_data,
 };
 
 use super::decompressor::Session;
-use super::libjpeg::{error_manager, guard};
-use super::memory::Memory;
+use super::libjpeg::guard;
+use super::object::Object;
 use super::planes::{PlanarPicture, Plane};
 use super::{CodecError, MAX_DIMENSION};
 
@@ -53,16 +52,8 @@ pub(super) enum Written {
 const STRIP_ROWS: usize = 2 * DCTSIZE;
 
 pub(super) struct Compressor {
-    state: NonNull<State>,
+    object: Object<jpeg_compress_struct, Destination>,
     configured: Option<Settings>,
-}
-
-/// Everything that C holds pointers to; stays at its place.
-struct State {
-    cinfo: jpeg_compress_struct,
-    errors: jpeg_error_mgr,
-    destination: Destination,
-    memory: Memory,
 }
 
 // SAFETY: libjpeg objects belong to no thread; all pointers in the state lead into the state itself or into
@@ -71,32 +62,14 @@ unsafe impl Send for Compressor {}
 
 impl Compressor {
     pub(super) fn new() -> Self {
-        let state = Box::new(State {
-            // SAFETY: numbers, raw pointers and enums with a variant of value 0: zero is valid for all.
-            cinfo: unsafe { mem::zeroed() },
-            errors: error_manager(),
-            destination: Destination::new(),
-            memory: Memory::new(),
+        let object = Object::new(Destination::new(), |cinfo: &mut jpeg_compress_struct, destination| {
+            cinfo.dest = destination.cast();
         });
-        let state = NonNull::from(Box::leak(state));
-        let created = guard(|| {
-            // SAFETY: the state was just leaked: it is valid, exclusive, and stays at its place until `drop`.
-            unsafe {
-                let raw = state.as_ptr();
-                (*raw).cinfo.common.err = &raw mut (*raw).errors;
-                jpeg_create_compress(&raw mut (*raw).cinfo);
-                (*raw).cinfo.dest = (&raw mut (*raw).destination).cast();
-                Memory::install(&raw mut (*raw).memory, &raw mut (*raw).cinfo.common);
-            }
-        });
-        // Fails only if the binding was built for another version of the library.
-        created.expect("libjpeg's compressor can be created");
-        Self { state, configured: None }
+        Self { object, configured: None }
     }
 
     fn cinfo(&mut self) -> &mut jpeg_compress_struct {
-        // SAFETY: valid until `drop`; exclusive through `&mut self`.
-        unsafe { &mut (*self.state.as_ptr()).cinfo }
+        self.object.cinfo()
     }
 
     /// Compresses a picture strip by strip into `output`.
@@ -200,14 +173,13 @@ impl Compressor {
         let cinfo = self.cinfo();
         // SAFETY: created in `new` and started by the caller.
         guard(|| unsafe { jpeg_finish_compress(cinfo) }).inspect_err(|_| self.forget())?;
-        // SAFETY: valid until `drop`; libjpeg is at rest.
-        Ok(unsafe { (*self.state.as_ptr()).destination.written() })
+        Ok(self.object.part().written())
     }
 
     fn aim(&mut self, output: &mut [u8]) {
-        // SAFETY: valid until `drop`; libjpeg is at rest. `output` outlives the image: `compress` and
-        // `copy_coefficients` borrow it until the image is finished, and every next image is aimed anew.
-        unsafe { (*self.state.as_ptr()).destination.aim(output) };
+        // `output` outlives the image: `compress` and `copy_coefficients` borrow it until the image is
+        // finished, and every next image is aimed anew.
+        self.object.part().aim(output);
     }
 
     fn abort(&mut self) {
@@ -219,16 +191,6 @@ impl Compressor {
     fn forget(&mut self) {
         self.configured = None;
         self.abort();
-    }
-}
-
-impl Drop for Compressor {
-    fn drop(&mut self) {
-        // SAFETY: leaked in `new`, given back only here, after libjpeg has let go of it.
-        unsafe {
-            let _ = guard(|| jpeg_destroy_compress(self.cinfo()));
-            drop(Box::from_raw(self.state.as_ptr()));
-        }
     }
 }
 

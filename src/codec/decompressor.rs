@@ -4,19 +4,18 @@
 
 use core::ffi::{c_int, c_long};
 use core::marker::PhantomData;
-use core::mem;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 use mozjpeg_sys::{
     DCTSIZE, J_COLOR_SPACE, J_DCT_METHOD, JERR_BAD_PROGRESSION, boolean, jpeg_abort_decompress,
-    jpeg_common_struct, jpeg_component_info, jpeg_create_decompress, jpeg_decompress_struct,
-    jpeg_destroy_decompress, jpeg_error_mgr, jpeg_has_multiple_scans, jpeg_progress_mgr,
-    jpeg_read_coefficients, jpeg_read_header, jpeg_read_raw_data, jpeg_resync_to_restart, jpeg_source_mgr,
-    jpeg_start_decompress, jvirt_barray_control,
+    jpeg_common_struct, jpeg_component_info, jpeg_decompress_struct, jpeg_has_multiple_scans,
+    jpeg_progress_mgr, jpeg_read_coefficients, jpeg_read_header, jpeg_read_raw_data, jpeg_resync_to_restart,
+    jpeg_source_mgr, jpeg_start_decompress, jvirt_barray_control,
 };
 
-use super::libjpeg::{error_manager, guard, raise};
-use super::memory::{COMPONENTS, Memory, VirtualBlocks};
+use super::libjpeg::{guard, raise};
+use super::memory::{COMPONENTS, VirtualBlocks};
+use super::object::Object;
 use super::planes::Plane;
 use super::{CodecError, check_size};
 use crate::jpeg::STANDARD_HUFFMAN_TABLES;
@@ -27,16 +26,13 @@ const STRIP_ROWS: usize = 4 * DCTSIZE;
 const MAX_SCANS: c_int = 64;
 
 pub(super) struct Decompressor {
-    state: NonNull<State>,
+    object: Object<jpeg_decompress_struct, Reading>,
 }
 
-/// Everything that C holds pointers to; stays at its place.
-struct State {
-    cinfo: jpeg_decompress_struct,
-    errors: jpeg_error_mgr,
+/// What a decompressor reads, and what keeps it from reading for ever.
+struct Reading {
     source: Source,
     progress: jpeg_progress_mgr,
-    memory: Memory,
 }
 
 // SAFETY: libjpeg objects belong to no thread; all pointers in the state lead into the state itself or into
@@ -45,48 +41,35 @@ unsafe impl Send for Decompressor {}
 
 impl Decompressor {
     pub(super) fn new() -> Self {
-        let state = Box::new(State {
-            // SAFETY: numbers, raw pointers and enums with a variant of value 0: zero is valid for all.
-            cinfo: unsafe { mem::zeroed() },
-            errors: error_manager(),
-            source: Source::new(),
-            progress: jpeg_progress_mgr {
-                progress_monitor: Some(limit_scans),
-                pass_counter: 0,
-                pass_limit: 0,
-                completed_passes: 0,
-                total_passes: 0,
+        let progress = jpeg_progress_mgr {
+            progress_monitor: Some(limit_scans),
+            pass_counter: 0,
+            pass_limit: 0,
+            completed_passes: 0,
+            total_passes: 0,
+        };
+        let object = Object::new(
+            Reading { source: Source::new(), progress },
+            |cinfo: &mut jpeg_decompress_struct, reading| {
+                // SAFETY: valid as long as the object, as `Object::new` promises; only addresses are taken.
+                unsafe {
+                    cinfo.src = (&raw mut (*reading).source).cast();
+                    cinfo.common.progress = &raw mut (*reading).progress;
+                }
             },
-            memory: Memory::new(),
-        });
-        let state = NonNull::from(Box::leak(state));
-        let created = guard(|| {
-            // SAFETY: the state was just leaked: it is valid, exclusive, and stays at its place until `drop`.
-            unsafe {
-                let raw = state.as_ptr();
-                (*raw).cinfo.common.err = &raw mut (*raw).errors;
-                jpeg_create_decompress(&raw mut (*raw).cinfo);
-                (*raw).cinfo.src = (&raw mut (*raw).source).cast();
-                (*raw).cinfo.common.progress = &raw mut (*raw).progress;
-                Memory::install(&raw mut (*raw).memory, &raw mut (*raw).cinfo.common);
-            }
-        });
-        // Fails only if the binding was built for another version of the library.
-        created.expect("libjpeg's decompressor can be created");
-        Self { state }
+        );
+        Self { object }
     }
 
     fn cinfo(&mut self) -> &mut jpeg_decompress_struct {
-        // SAFETY: valid until `drop`; exclusive through `&mut self`.
-        unsafe { &mut (*self.state.as_ptr()).cinfo }
+        self.object.cinfo()
     }
 
     /// Reads all headers of an image, up to its first scan, and checks its size.
     pub(super) fn open<'a>(&'a mut self, jpeg: &'a [u8]) -> Result<Session<'a>, CodecError> {
         self.abort();
-        // SAFETY: valid until `drop`; libjpeg is at rest. `jpeg` outlives the session, and without a session
-        // nothing is read.
-        unsafe { (*self.state.as_ptr()).source.aim(jpeg) };
+        // `jpeg` outlives the session, and without a session nothing is read.
+        self.object.part().source.aim(jpeg);
         let cinfo = self.cinfo();
         forget_quantisation(cinfo);
         // SAFETY: created in `new`, idle since the abort above, with a source.
@@ -111,16 +94,6 @@ impl Decompressor {
     }
 }
 
-impl Drop for Decompressor {
-    fn drop(&mut self) {
-        // SAFETY: leaked in `new`, given back only here, after libjpeg has let go of it.
-        unsafe {
-            let _ = guard(|| jpeg_destroy_decompress(self.cinfo()));
-            drop(Box::from_raw(self.state.as_ptr()));
-        }
-    }
-}
-
 /// One image being read.
 pub(super) struct Session<'a> {
     decompressor: &'a mut Decompressor,
@@ -131,7 +104,7 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     pub(super) fn cinfo(&self) -> &jpeg_decompress_struct {
         // SAFETY: valid as long as the decompressor; shared for as long as `self` is.
-        unsafe { &(*self.decompressor.state.as_ptr()).cinfo }
+        unsafe { &(*self.decompressor.object.as_ptr()).cinfo }
     }
 
     pub(super) fn components(&self) -> &[jpeg_component_info] {
@@ -150,7 +123,7 @@ impl Session<'_> {
     /// Warnings so far: bytes missing, skipped or impossible.
     pub(super) fn warnings(&self) -> u64 {
         // SAFETY: as in `cinfo`.
-        let warnings = unsafe { (*self.decompressor.state.as_ptr()).errors.num_warnings };
+        let warnings = unsafe { (*self.decompressor.object.as_ptr()).errors.num_warnings };
         u64::try_from(warnings).unwrap_or(0)
     }
 
@@ -159,7 +132,7 @@ impl Session<'_> {
     /// Those of a single scan are read from the image as they are asked for, which keeps them in the cache;
     /// those of several scans, all at once.
     pub(super) fn read_coefficients(&mut self) -> Result<(), CodecError> {
-        let state = self.decompressor.state.as_ptr();
+        let state = self.decompressor.object.as_ptr();
         let cinfo = self.decompressor.cinfo();
         // SAFETY: the header was read. The memory is not in use by libjpeg now, and forgets the decompressor
         // when the image is aborted.
@@ -185,7 +158,7 @@ impl Session<'_> {
             return ptr::null_mut();
         }
         // SAFETY: valid as long as the decompressor.
-        unsafe { (&raw mut (*self.decompressor.state.as_ptr()).memory.coefficients).cast() }
+        unsafe { (&raw mut (*self.decompressor.object.as_ptr()).memory.coefficients).cast() }
     }
 
     /// One component's coefficients, if they were read.

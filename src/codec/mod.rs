@@ -24,6 +24,7 @@ mod decompressor;
 mod encoder;
 mod libjpeg;
 mod memory;
+mod object;
 mod planes;
 mod rectify;
 mod requantise;
@@ -33,7 +34,7 @@ mod unpack;
 pub use decoder::{Decoder, RgbPicture};
 pub use encoder::Encoder;
 pub use planes::{PlanarPicture, Plane};
-pub use rectify::{Area, AreaError, Rectifier};
+pub use rectify::Rectifier;
 pub use requantise::Requantiser;
 pub use scale::Scaler;
 

@@ -1,159 +1,9 @@
 //! A quadrilateral of the picture, made a rectangle: perspective correction.
-//!
-//! Coordinates are those of edges, not of pixels: the picture spans 0..width and 0..height, and the
-//! centre of its first pixel is at (0.5, 0.5). So "the whole picture" has the corners (0, 0), (width,
-//! 0), (width, height), (0, height), and maps onto a rectangle of that size without any change.
 
-use core::fmt;
-
+use super::CodecError;
 use super::planes::{PlanarPicture, Plane, RawBuffer};
-use super::{CodecError, check_size};
+use crate::area::{Area, AreaError};
 use crate::picture::RawPicture;
-
-/// What part of the picture to show, and as what.
-///
-/// Corners run clockwise from top left, `[x, y]` each, y downwards.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Area {
-    selected: [[f64; 2]; 4],
-    size: (u32, u32),
-}
-
-impl Area {
-    /// Checks what does not depend on the size of the picture.
-    ///
-    /// `selected` is the quadrilateral to look at; `visible` the upright rectangle that it becomes,
-    /// whose extent, rounded, is the size of the output. Where the rectangle lies does not matter.
-    ///
-    /// # Errors
-    ///
-    /// [`AreaError`], which names what is wrong and how it should be.
-    pub fn new(selected: [[f64; 2]; 4], visible: [[f64; 2]; 4]) -> Result<Self, AreaError> {
-        if selected.as_flattened().iter().chain(visible.as_flattened()).any(|value| !value.is_finite()) {
-            return Err(AreaError::NotFinite);
-        }
-        Self::check_selected(&selected)?;
-        let [[left, top], [right, _], [_, bottom], _] = visible;
-        let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
-        let off = corners.as_flattened().iter().zip(visible.as_flattened()).map(|(a, b)| (a - b).abs());
-        if off.fold(0.0, f64::max) > 0.01 {
-            return Err(AreaError::NotARectangle);
-        }
-        let (width, height) = ((right - left).round(), (bottom - top).round());
-        if width < 1.0 || height < 1.0 || check_size(width as u32, height as u32).is_err() {
-            return Err(AreaError::VisibleSize { width, height });
-        }
-        Ok(Self { selected, size: (width as u32, height as u32) })
-    }
-
-    fn check_selected(corners: &[[f64; 2]; 4]) -> Result<(), AreaError> {
-        let turn = |i: usize| {
-            let ([ax, ay], [bx, by], [cx, cy]) = (corners[i], corners[(i + 1) % 4], corners[(i + 2) % 4]);
-            (bx - ax) * (cy - by) - (by - ay) * (cx - bx)
-        };
-        let turns = [turn(0), turn(1), turn(2), turn(3)];
-        let area = (turn(0) + turn(2)) / 2.0;
-        if area.abs() < 1.0 {
-            return Err(AreaError::NoArea);
-        }
-        if turns.iter().all(|&turn| turn < 0.0) {
-            return Err(AreaError::CounterClockwise);
-        }
-        if turns.iter().any(|&turn| turn <= 1e-9) {
-            return Err(AreaError::NotConvex);
-        }
-        Ok(())
-    }
-
-    /// Columns and rows of what comes out.
-    #[must_use]
-    pub const fn output_size(&self) -> (u32, u32) {
-        self.size
-    }
-
-    /// Checks that a picture has everything that is selected.
-    ///
-    /// # Errors
-    ///
-    /// [`AreaError::Outside`].
-    pub fn check_inside(&self, (width, height): (u32, u32)) -> Result<(), AreaError> {
-        for (index, [x, y]) in self.selected.into_iter().enumerate() {
-            if x < 0.0 || y < 0.0 || x > f64::from(width) || y > f64::from(height) {
-                return Err(AreaError::Outside { corner: index + 1, x, y, width, height });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What is wrong with an [`Area`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum AreaError {
-    /// A coordinate is infinite or not a number.
-    NotFinite,
-    /// The selected quadrilateral covers less than half a pixel, or its sides cross.
-    NoArea,
-    /// The corners run the wrong way round.
-    CounterClockwise,
-    /// A corner of the selected quadrilateral points inwards, or is none.
-    NotConvex,
-    /// A selected corner is outside of the picture.
-    Outside {
-        /// Which one, 1..=4.
-        corner: usize,
-        /// Its column.
-        x: f64,
-        /// Its row.
-        y: f64,
-        /// Columns of the picture.
-        width: u32,
-        /// Rows of the picture.
-        height: u32,
-    },
-    /// The visible corners are not those of an upright rectangle.
-    NotARectangle,
-    /// The visible rectangle is too small or too large.
-    VisibleSize {
-        /// Its columns.
-        width: f64,
-        /// Its rows.
-        height: f64,
-    },
-}
-
-impl fmt::Display for AreaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFinite => f.write_str("a coordinate is not a finite number"),
-            Self::NoArea => f.write_str(
-                "the selected quadrilateral has no area: its corners must differ and its sides not cross",
-            ),
-            Self::CounterClockwise => {
-                f.write_str("the selected corners run counter-clockwise: list them clockwise from top left")
-            }
-            Self::NotConvex => f.write_str(
-                "the selected quadrilateral is not convex: \
-                     no corner may point inwards, nor lie on a straight side",
-            ),
-            Self::Outside { corner, x, y, width, height } => {
-                write!(f, "selected corner {corner} ({x}, {y}) is outside of the picture of {width}x{height}")
-            }
-            Self::NotARectangle => f.write_str(
-                "the visible corners are not those of an upright rectangle, clockwise from top left",
-            ),
-            Self::VisibleSize { width, height } => {
-                write!(
-                    f,
-                    "the visible rectangle is {width}x{height}: it must be at least 1x1, \
-                     and no larger than a JPEG image can be"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for AreaError {}
 
 /// Shows an [`Area`] of planar pictures of one size. Make one, use it for all frames.
 ///
@@ -176,9 +26,9 @@ impl Rectifier {
     pub fn new(area: &Area, source: (u32, u32)) -> Result<Self, AreaError> {
         area.check_inside(source)?;
         Ok(Self {
-            view: Homography::from_unit_square(&area.selected),
+            view: Homography::from_unit_square(area.selected()),
             source,
-            size: area.size,
+            size: area.output_size(),
             maps: [Map::default(), Map::default()],
             output: RawBuffer::default(),
         })

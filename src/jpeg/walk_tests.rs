@@ -113,30 +113,30 @@ fn defects_are_named() {
     let flat = segment(0xc0, &[8, 0, 0, 0, 32, 1, 1, 0x11, 0]);
     let no_components = segment(0xc0, &[8, 0, 16, 0, 32, 0]);
     let cases = [
-        (vec![0x12], "no-start"),
-        (vec![0; 1000], "no-start"),
-        ([soi, eoi].concat(), "no-scan"),
-        ([&soi[..], &good, &eoi].concat(), "no-scan"),
-        ([&soi[..], &good, &sos(1), &eoi].concat(), "no-scan"),
-        ([&soi[..], &flat, &sos(1), &[1], &eoi].concat(), "zero-size"),
-        ([&soi[..], &no_components, &eoi].concat(), "bad-segment"),
-        ([&soi[..], &good, &good, &eoi].concat(), "bad-segment"),
-        ([&soi[..], &sos(1), &[1], &eoi].concat(), "bad-segment"),
-        ([&soi[..], &good, &sos(2), &[1], &eoi].concat(), "bad-segment"),
-        ([&soi[..], &[0xff, 0xe0, 0, 1], &eoi].concat(), "bad-segment"),
-        ([&soi[..], &segment(0xdb, &[4; 65]), &eoi].concat(), "bad-segment"),
-        ([&soi[..], &segment(0xc4, &[1; 20]), &eoi].concat(), "bad-segment"),
-        ([&soi[..], &segment(0xdd, &[1]), &eoi].concat(), "bad-segment"),
-        ([soi, soi].concat(), "bad-segment"),
-        ([&soi[..], &[0xff, 0xd0], &eoi].concat(), "bad-segment"),
-        ([&soi[..], &[0x00], &eoi].concat(), "garbage"),
-        ([&soi[..], &[0xff, 0x00], &eoi].concat(), "garbage"),
-        ([&soi[..], &segment(0xe0, &[0; 9])].concat(), "truncated"),
+        (vec![0x12], "NoStart"),
+        (vec![0; 1000], "NoStart"),
+        ([soi, eoi].concat(), "NoScan"),
+        ([&soi[..], &good, &eoi].concat(), "NoScan"),
+        ([&soi[..], &good, &sos(1), &eoi].concat(), "NoScan"),
+        ([&soi[..], &flat, &sos(1), &[1], &eoi].concat(), "ZeroSize"),
+        ([&soi[..], &no_components, &eoi].concat(), "BadSegment"),
+        ([&soi[..], &good, &good, &eoi].concat(), "BadSegment"),
+        ([&soi[..], &sos(1), &[1], &eoi].concat(), "BadSegment"),
+        ([&soi[..], &good, &sos(2), &[1], &eoi].concat(), "BadSegment"),
+        ([&soi[..], &[0xff, 0xe0, 0, 1], &eoi].concat(), "BadSegment"),
+        ([&soi[..], &segment(0xdb, &[4; 65]), &eoi].concat(), "BadSegment"),
+        ([&soi[..], &segment(0xc4, &[1; 20]), &eoi].concat(), "BadSegment"),
+        ([&soi[..], &segment(0xdd, &[1]), &eoi].concat(), "BadSegment"),
+        ([soi, soi].concat(), "BadSegment"),
+        ([&soi[..], &[0xff, 0xd0], &eoi].concat(), "BadSegment"),
+        ([&soi[..], &[0x00], &eoi].concat(), "Garbage"),
+        ([&soi[..], &[0xff, 0x00], &eoi].concat(), "Garbage"),
+        ([&soi[..], &segment(0xe0, &[0; 9])].concat(), "Truncated"),
     ];
     for (bytes, name) in cases {
         let mut restarts = RestartOffsets::new();
         let defect = walk(&bytes, &mut restarts).expect_err(name);
-        assert_eq!(defect.name(), name, "{bytes:x?}: {defect}");
+        assert!(format!("{defect:?}").starts_with(name), "{bytes:x?}: {defect}, not {name}");
         assert!(restarts.as_slice().is_empty());
     }
 }

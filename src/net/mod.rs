@@ -11,6 +11,7 @@
 //! | `interface`, `links` | naming a network interface; which ones there are |
 //! | `sender`, `connect`, `batch` | the sender: its life, its socket, and how a run becomes system calls |
 //! | `receiver`, `place` | the receiver, and where it listens |
+//! | `group` | joining and leaving a group |
 //! | `received` | what receivers tell |
 //! | `buffers` | the kernel's buffers: asked for, granted |
 //! | `sys` | the system calls themselves: `unsafe` is here |
@@ -20,6 +21,7 @@
 //! but for the rare reopening after the network was lost.
 
 mod error;
+mod group;
 mod interface;
 mod options;
 mod received;

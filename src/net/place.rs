@@ -1,12 +1,12 @@
 //! Where a receiver listens: an address to bind, and a group to join on an interface.
 
+use super::group::GroupInterface;
 use super::links::{self, Link};
 use super::{Interface, NetError, ReceiveOptions};
 use nix::errno::Errno;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::net::{IpAddr, SocketAddr};
 
 /// What the options mean with the interfaces as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(super) struct Place {
     /// What the socket is bound to: for a group, the group itself, so that nothing else sent to the
     /// port is heard.
     pub(super) bind: SocketAddr,
-    /// The interface on which a group is joined; 0: the one that the route to the group uses.
-    index: u32,
+    /// Where a group is joined.
+    on: GroupInterface,
 }
 
 impl Place {
@@ -32,7 +32,7 @@ impl Place {
             bind.set_ip(listen_address(link, options)?);
             bind = super::connect::scoped(bind, Some(link))?;
         }
-        Ok(Self { bind, index })
+        Ok(Self { bind, on: GroupInterface { address: None, index } })
     }
 
     /// Whether this is a group.
@@ -68,25 +68,12 @@ impl Place {
 
     /// Joins the group.
     pub(super) fn join(&self, socket: &Socket) -> Result<(), NetError> {
-        let joined = match self.bind.ip() {
-            IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &self.interface_v4()),
-            IpAddr::V6(group) => socket.join_multicast_v6(&group, self.index),
-        };
-        joined.map_err(|error| NetError::Unreachable { to: self.bind, error })
+        self.on.join(socket, self.bind)
     }
 
     /// Leaves the group; without effect if it was not joined or the interface is gone.
     pub(super) fn leave(&self, socket: &Socket) {
-        let _ = match self.bind.ip() {
-            IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &self.interface_v4()),
-            IpAddr::V6(group) => socket.leave_multicast_v6(&group, self.index),
-        };
-    }
-
-    fn interface_v4(&self) -> InterfaceIndexOrAddress {
-        NonZeroU32::new(self.index).map_or(InterfaceIndexOrAddress::Address(Ipv4Addr::UNSPECIFIED), |index| {
-            InterfaceIndexOrAddress::Index(index.get())
-        })
+        self.on.leave(socket, self.bind);
     }
 }
 

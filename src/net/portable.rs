@@ -9,11 +9,12 @@
 //! of datagrams lost to a full buffer, and other traffic of a group's port being left out where the
 //! system cannot bind to a group.
 
+use super::group::GroupInterface;
 use super::interface::needs_scope;
 use super::received::Memory;
 use super::{Interface, NetError, Other, Ready, ReceiveCounters, ReceiveOptions};
 use crate::time::Duration;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
@@ -41,9 +42,8 @@ pub struct MediaReceiver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     at: SocketAddr,
-    /// The interface for a group: by address for IPv4 if so named, else by index, 0 being any.
-    address: Option<Ipv4Addr>,
-    index: u32,
+    /// Where a group is joined.
+    on: GroupInterface,
 }
 
 impl MediaReceiver {
@@ -137,8 +137,8 @@ impl MediaReceiver {
             return Ok(false);
         }
         let socket = socket2::SockRef::from(&self.socket);
-        place.leave(&socket);
-        place.join(&socket).map(|()| true)
+        place.on.leave(&socket, place.at);
+        place.on.join(&socket, place.at).map(|()| true)
     }
 
     /// Receive buffer granted \[bytes\].
@@ -188,34 +188,34 @@ impl MediaReceiver {
 
 impl Place {
     fn resolve(options: &ReceiveOptions) -> Result<Self, NetError> {
-        let mut place = Self { at: options.at, address: None, index: 0 };
+        let mut place = Self { at: options.at, on: GroupInterface::default() };
         match &options.interface {
             None => {}
             Some(Interface::Address(IpAddr::V4(address))) if options.at.is_ipv4() => {
-                place.address = Some(*address);
+                place.on.address = Some(*address);
             }
-            Some(Interface::Index(index)) => place.index = *index,
-            Some(Interface::Name(name)) if index_of(name) != 0 => place.index = index_of(name),
+            Some(Interface::Index(index)) => place.on.index = *index,
+            Some(Interface::Name(name)) if index_of(name) != 0 => place.on.index = index_of(name),
             Some(asked) => {
                 let existing =
                     "an IPv4 group takes an IPv4 address or an index, an IPv6 group a name or an index";
                 return Err(NetError::NoInterface { asked: asked.clone(), existing: existing.to_owned() });
             }
         }
-        if let (true, Some(address)) = (place.at.ip().is_unspecified(), place.address) {
+        if let (true, Some(address)) = (place.at.ip().is_unspecified(), place.on.address) {
             place.at.set_ip(address.into());
         }
         if let SocketAddr::V6(v6) = &mut place.at
             && needs_scope(*v6.ip())
         {
-            if place.index != 0 {
-                v6.set_scope_id(place.index);
+            if place.on.index != 0 {
+                v6.set_scope_id(place.on.index);
             }
             if v6.scope_id() == 0 {
                 let existing = "give its index".to_owned();
                 return Err(NetError::InterfaceNeeded { address: options.at.ip(), existing });
             }
-            place.index = v6.scope_id();
+            place.on.index = v6.scope_id();
         }
         Ok(place)
     }
@@ -248,32 +248,9 @@ impl Place {
             _ => NetError::System { doing: "listen", at, error },
         })?;
         if group {
-            self.join(&socket)?;
+            self.on.join(&socket, at)?;
         }
         Ok(socket)
-    }
-
-    fn join(&self, socket: &Socket) -> Result<(), NetError> {
-        let joined = match self.at.ip() {
-            IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &self.interface_v4()),
-            IpAddr::V6(group) => socket.join_multicast_v6(&group, self.index),
-        };
-        joined.map_err(|error| NetError::Unreachable { to: self.at, error })
-    }
-
-    fn leave(&self, socket: &Socket) {
-        let _ = match self.at.ip() {
-            IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &self.interface_v4()),
-            IpAddr::V6(group) => socket.leave_multicast_v6(&group, self.index),
-        };
-    }
-
-    fn interface_v4(&self) -> InterfaceIndexOrAddress {
-        match (self.address, self.index) {
-            (Some(address), _) => InterfaceIndexOrAddress::Address(address),
-            (None, 0) => InterfaceIndexOrAddress::Address(Ipv4Addr::UNSPECIFIED),
-            (None, index) => InterfaceIndexOrAddress::Index(index),
-        }
     }
 }
 

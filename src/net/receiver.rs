@@ -33,6 +33,8 @@ pub struct MediaReceiver {
     /// [`MOST_MESSAGES`] times [`MESSAGE_ROOM`]; the kernel touches only what it fills.
     memory: Memory,
     about: [Received; MOST_MESSAGES],
+    /// The last batch was not full: nothing more waited.
+    emptied: bool,
     /// The kernel's own count of lost datagrams as last seen; it wraps.
     lost_seen: u32,
     counters: ReceiveCounters,
@@ -54,6 +56,7 @@ impl MediaReceiver {
             granted,
             memory: Memory::new(MOST_MESSAGES * MESSAGE_ROOM),
             about: [Received::default(); MOST_MESSAGES],
+            emptied: false,
             lost_seen: 0,
             counters: ReceiveCounters::default(),
         })
@@ -69,12 +72,16 @@ impl MediaReceiver {
     }
 
     /// Takes what waits, at most one batch, and hands `each` datagram over with its source. Returns how
-    /// many; 0: nothing waits. Never blocks, allocates nothing.
+    /// many; 0: nothing waits, or nothing did when the last batch was taken: the kernel is not asked again
+    /// right after a batch that was not full. Never blocks, allocates nothing.
     ///
     /// # Errors
     ///
     /// Only for a broken program, never for what the network does.
     pub fn receive(&mut self, mut each: impl FnMut(&[u8], SocketAddr)) -> io::Result<usize> {
+        if std::mem::take(&mut self.emptied) {
+            return Ok(0);
+        }
         let mut faults = 0;
         let messages = loop {
             self.counters.system_calls += 1;
@@ -94,6 +101,7 @@ impl MediaReceiver {
                 }
             }
         };
+        self.emptied = messages < MOST_MESSAGES;
         let before = self.counters.datagrams;
         for (about, bytes) in self.about.iter().zip(self.memory.0.chunks_exact(MESSAGE_ROOM)).take(messages) {
             self.counters.messages += 1;

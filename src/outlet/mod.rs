@@ -4,4 +4,4 @@
 
 pub mod lines;
 pub mod queue;
-pub(crate) mod worker;
+pub mod worker;

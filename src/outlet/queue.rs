@@ -30,7 +30,7 @@ impl<T> Latest<T> {
         Self { queue: Queue::new(Limit { items: 1, bytes: usize::MAX }) }
     }
 
-    /// Puts `value` in; an older one that nobody took is dropped and counted.
+    /// Puts `value` in; an older one that nobody took is dropped.
     pub fn put(&self, value: T) {
         self.queue.offer(value, 0);
     }
@@ -52,12 +52,6 @@ impl<T> Latest<T> {
     /// Waits for a value without limit; `None` once the place is closed and empty.
     pub fn wait_for_next(&self) -> Option<T> {
         self.queue.wait_for_next()
-    }
-
-    /// Values that were replaced before anybody took them.
-    #[must_use]
-    pub fn displaced(&self) -> u64 {
-        self.queue.dropped()
     }
 
     /// Ends the wait of the taker; values put in later are ignored.
@@ -192,7 +186,7 @@ mod tests {
         latest.put(1);
         latest.put(2);
         assert_eq!(latest.take(), Some(2));
-        assert_eq!(latest.displaced(), 1);
+        assert_eq!(latest.queue.dropped(), 1);
         assert_eq!(latest.wait(Duration::ZERO), Ok(None));
         latest.put(3);
         latest.close();
@@ -250,7 +244,7 @@ mod tests {
                 assert!(one.is_sorted_by(|a, b| a < b), "out of order");
             }
             let taken: usize = seen.iter().map(Vec::len).sum();
-            assert_eq!(taken as u64 + latest.displaced(), u64::from(LAST) + 1, "lost or doubled");
+            assert_eq!(taken as u64 + latest.queue.dropped(), u64::from(LAST) + 1, "lost or doubled");
             assert!(seen.iter().any(|one| one.last() == Some(&LAST)), "the newest was lost");
         }
     }

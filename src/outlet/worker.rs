@@ -8,7 +8,7 @@ use std::thread;
 
 /// Works through a queue of `T` in a thread of its own and ends with an `R`.
 #[derive(Debug)]
-pub(crate) struct Worker<T, R> {
+pub struct Worker<T, R> {
     shared: Arc<Shared<T, R>>,
 }
 
@@ -33,7 +33,7 @@ impl<T: Send + 'static, R: Send + 'static> Worker<T, R> {
     /// # Errors
     ///
     /// The system's, when it gives no thread.
-    pub(crate) fn start(
+    pub fn start(
         name: &str,
         limit: Limit,
         job: impl FnOnce(&Queue<T>) -> R + Send + 'static,
@@ -52,17 +52,17 @@ impl<T: Send + 'static, R: Send + 'static> Worker<T, R> {
     }
 
     /// Queues `value`, unless the job has ended.
-    pub(crate) fn offer(&self, value: T, bytes: usize) {
+    pub fn offer(&self, value: T, bytes: usize) {
         self.shared.queue.offer(value, bytes);
     }
 
     /// Values that the job was too slow for.
-    pub(crate) fn dropped(&self) -> u64 {
+    pub fn dropped(&self) -> u64 {
         self.shared.queue.dropped()
     }
 
     /// Shows the outcome to `look` if the job has ended by itself.
-    pub(crate) fn if_ended<V>(&self, look: impl FnOnce(Option<&R>) -> V) -> Option<V> {
+    pub fn if_ended<V>(&self, look: impl FnOnce(Option<&R>) -> V) -> Option<V> {
         match &*self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner) {
             Progress::Working => None,
             Progress::Ended(outcome) => Some(look(outcome.as_ref())),
@@ -73,7 +73,7 @@ impl<T: Send + 'static, R: Send + 'static> Worker<T, R> {
     ///
     /// `None` when that takes longer than `patience` (a reader that does not read): the thread is
     /// then left behind and ends with the process. Also `None` if the job panicked.
-    pub(crate) fn finish(&self, patience: Duration) -> Option<R> {
+    pub fn finish(&self, patience: Duration) -> Option<R> {
         self.shared.queue.close();
         let progress = self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut progress, _) = self

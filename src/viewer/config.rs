@@ -1,6 +1,5 @@
 //! Settings of the viewer, checked: whoever holds one can run.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -37,46 +36,28 @@ pub struct WatchConfig {
     pub forget: bool,
 }
 
-/// A setting that cannot be used: names the option, and the mend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError(String);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-impl From<ConfigError> for RunError {
-    fn from(why: ConfigError) -> Self {
-        Self::Usage(why.0)
-    }
-}
-
 impl TryFrom<WatchArgs> for WatchConfig {
-    type Error = ConfigError;
+    type Error = RunError;
 
-    fn try_from(args: WatchArgs) -> Result<Self, ConfigError> {
+    fn try_from(args: WatchArgs) -> Result<Self, RunError> {
         let at: SocketAddr = args.at.parse().map_err(|_| {
-            ConfigError(format!(
+            RunError::Usage(format!(
                 "ADDR:PORT: {:?} is no address and port: write 0.0.0.0:5000 or [::]:5000 for all interfaces, \
                  or a multicast group such as 239.1.2.3:5000",
                 args.at
             ))
         })?;
         if at.port() == 0 {
-            return Err(ConfigError(
+            return Err(RunError::Usage(
                 "ADDR:PORT: port 0 would be a different one every time: choose one".into(),
             ));
         }
         if let Some(path) = &args.record {
-            Container::of(path).map_err(|why| ConfigError(format!("--record: {why}")))?;
+            Container::of(path).map_err(|why| RunError::Usage(format!("--record: {why}")))?;
         }
         let figures_on_stdout = args.stats_json.as_ref().is_some_and(|path| path.as_os_str() == "-");
         if args.stdout && figures_on_stdout {
-            return Err(ConfigError(
+            return Err(RunError::Usage(
                 "--stdout and --stats-json -: standard output carries one of them; name a file for the figures"
                     .into(),
             ));

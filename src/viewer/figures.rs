@@ -74,14 +74,13 @@ impl Figures {
         }
     }
 
-    /// A whole frame of `bytes` bytes and `size` pixels. `latency` is the time from its capture to
-    /// its arrival, where the two clocks are known to be comparable.
-    pub fn frame(&mut self, stamp: &Stamp, bytes: usize, size: (u16, u16), latency: Option<Duration>) {
+    /// A whole frame of `bytes` bytes and `size` pixels. The last argument is without effect.
+    pub fn frame(&mut self, stamp: &Stamp, bytes: usize, size: (u16, u16), _: Option<Duration>) {
         self.whole += 1;
         self.picture_bytes += bytes as u64;
         self.size = Some(size);
         self.jitter.frame(stamp);
-        self.recent.push(Arrival { at: stamp.arrived, bytes, latency });
+        self.recent.push(Arrival { at: stamp.arrived, bytes });
     }
 
     /// The whole frame that was told last is a notice of the camera: NO SIGNAL.
@@ -104,14 +103,11 @@ impl Figures {
     #[must_use]
     pub fn report(&self, now: Instant, totals: Totals, outlets: OutletTotals) -> Report {
         let (rate, bits) = self.recent.rates(now);
-        let (median, worst) = self.recent.latency(now);
         Report {
             seconds: now.since(self.started).as_secs_f64(),
             fps: rate,
             mbit_per_s: bits / 1e6,
             jitter_ms: self.jitter.micros / 1e3,
-            latency_p50_ms: median.map(millis),
-            latency_p99_ms: worst.map(millis),
             width: self.size.map_or(0, |(width, _)| width),
             height: self.size.map_or(0, |(_, height)| height),
             whole: self.whole,
@@ -135,10 +131,6 @@ pub struct Report {
     pub mbit_per_s: f64,
     /// Interarrival jitter of whole frames as in RFC 3550 section 6.4.1, in milliseconds.
     pub jitter_ms: f64,
-    /// Median time from capture to arrival over the last [`WINDOW`], where it is known.
-    pub latency_p50_ms: Option<f64>,
-    /// The time from capture to arrival that 99 of 100 frames in the last [`WINDOW`] kept to.
-    pub latency_p99_ms: Option<f64>,
     /// Of the newest frame, in pixels; 0 before the first.
     pub width: u16,
     /// Of the newest frame, in pixels; 0 before the first.
@@ -186,7 +178,6 @@ impl Jitter {
 struct Arrival {
     at: Instant,
     bytes: usize,
-    latency: Option<Duration>,
 }
 
 /// The last frames, for rates.
@@ -229,20 +220,6 @@ impl Recent {
         let seconds = (span + overdue).as_secs_f64().max(1e-3);
         (f64::from(count) / seconds, bytes as f64 * 8.0 / seconds)
     }
-
-    /// Median and 99th percentile.
-    fn latency(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
-        let mut known: Vec<Duration> = self.within(now).filter_map(|frame| frame.latency).collect();
-        known.sort_unstable();
-        // The nearest rank: the smallest value that so many per cent are not above.
-        let rank = |percent: usize| (known.len() * percent).div_ceil(100).checked_sub(1);
-        let at = |percent| rank(percent).and_then(|rank| known.get(rank).copied());
-        (at(50), at(99))
-    }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 /// What the rates are taken over.
@@ -312,17 +289,6 @@ mod tests {
         let other = Stamp { stream: [2; 12], ..stamp(5, 0, 9999) };
         figures.frame(&other, 1, (8, 8), None);
         assert!((report(&figures, 9999).jitter_ms - 1.816_406_25).abs() < 1e-9);
-    }
-
-    #[test]
-    fn latency_percentiles_are_nearest_ranks() {
-        let mut figures = Figures::new(Instant::ORIGIN);
-        assert_eq!(report(&figures, 0).latency_p50_ms, None);
-        for n in 1..=100 {
-            figures.frame(&stamp(n, n, n), 1, (8, 8), Some(Duration::from_millis(n)));
-        }
-        let report = report(&figures, 100);
-        assert_eq!((report.latency_p50_ms, report.latency_p99_ms), (Some(50.0), Some(99.0)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 
 use crate::exit::RunError;
-use crate::net::{MediaReceiver, NetError, Other, ReceiveCounters, ReceiveOptions};
+use crate::net::{MediaReceiver, NetError, Other, Ready, ReceiveCounters, ReceiveOptions};
 use crate::time::{Duration, Instant};
 
 /// Between attempts to listen where that is not possible yet.
@@ -81,17 +81,17 @@ impl Listening {
         Ok(())
     }
 
-    /// Waits for datagrams, for `also`, or for `timeout`; returns whether there are datagrams.
+    /// Waits for datagrams, for `also`, or for `timeout`; returns what there is, or may be.
     ///
     /// # Errors
     ///
     /// Only for a broken program.
-    pub fn wait(&self, timeout: Duration, also: Option<Other<'_>>) -> io::Result<bool> {
+    pub fn wait(&self, timeout: Duration, also: Option<Other<'_>>) -> io::Result<Ready> {
         match &self.socket {
-            Some(socket) => Ok(socket.wait(timeout, also)?.media),
+            Some(socket) => socket.wait(timeout, also),
             None => {
                 thread::park_timeout(timeout);
-                Ok(false)
+                Ok(Ready { media: false, also: true })
             }
         }
     }
@@ -133,7 +133,7 @@ mod tests {
         };
         let mut listening = Listening::start(&options, START).unwrap();
         assert!(listening.trouble().unwrap().contains("sealcam-none0"));
-        assert!(!listening.wait(Duration::from_millis(1), None).unwrap());
+        assert!(!listening.wait(Duration::from_millis(1), None).unwrap().media);
         assert_eq!(listening.receive(|_, _| ()).unwrap(), 0);
         listening.options.interface = Some(Interface::Name("lo".into()));
         listening.tend(true, START + RENEWAL).unwrap();

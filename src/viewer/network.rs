@@ -125,7 +125,8 @@ impl Network {
         let socket = Listening::start(&config.receive, now)?;
         let outlets = Outlets::open(config, window.clone())?;
 
-        log::info!("listening on {at}, key {}", key.fingerprint());
+        let begun = if socket.trouble().is_none() { "listening on" } else { "waiting to listen on" };
+        log::info!("{begun} {at}, key {}", key.fingerprint());
         if seen.is_none() {
             log::info!(
                 "this key has not been used here before: until a stream has been seen, a recording of an \
@@ -197,9 +198,10 @@ impl Network {
     }
 
     fn receive(&mut self) -> Result<End, RunError> {
+        let mut signalled = false;
         loop {
             let now = clock::now();
-            if self.is_told_to_end()? {
+            if self.is_told_to_end(signalled)? {
                 return Ok(End::Done);
             }
             if self.timeout.is_some_and(|limit| now.since(self.inlet.last_frame) >= limit) {
@@ -212,7 +214,9 @@ impl Network {
                 }
             }
             let timeout = self.refresh_at.since(now);
-            if self.socket.wait(timeout, self.also()).map_err(RunError::failed)? && self.take_all()? {
+            let ready = self.socket.wait(timeout, self.also()).map_err(RunError::failed)?;
+            signalled = ready.also;
+            if ready.media && self.take_all()? {
                 return Ok(End::Done);
             }
         }
@@ -237,9 +241,11 @@ impl Network {
         Ok(enough)
     }
 
-    fn is_told_to_end(&self) -> Result<bool, RunError> {
+    fn is_told_to_end(&self, signalled: bool) -> Result<bool, RunError> {
+        #[cfg(not(target_os = "linux"))]
+        let _ = signalled;
         #[cfg(target_os = "linux")]
-        if let Some(signal) = self.signals.next().map_err(RunError::failed)? {
+        if signalled && let Some(signal) = self.signals.next().map_err(RunError::failed)? {
             log::info!("{signal}: stopping");
             return Ok(true);
         }

@@ -25,7 +25,6 @@ impl Report {
     /// | `seconds` | since the start |
     /// | `fps`, `mbit_per_s` | whole frames a second, megabits in them a second, over the last 2 s |
     /// | `jitter_ms` | interarrival jitter of frames, RFC 3550 section 6.4.1 |
-    /// | `latency_p50_ms`, `latency_p99_ms` | capture to arrival over the last 2 s; `null` if unknown |
     /// | `width`, `height` | of the newest frame; 0 before the first |
     /// | `whole`, `damaged`, `incomplete` | frames since the start |
     /// | `notices` | of the whole frames, those that say NO SIGNAL |
@@ -50,8 +49,6 @@ impl Report {
             fps: round(self.fps),
             mbit_per_s: round(self.mbit_per_s),
             jitter_ms: round(self.jitter_ms),
-            latency_p50_ms: self.latency_p50_ms.map(round),
-            latency_p99_ms: self.latency_p99_ms.map(round),
             ..*self
         };
         // Strings and numbers under fixed names: there is nothing in it that can fail.
@@ -65,9 +62,6 @@ impl Report {
             ("rate", format!("{:.1} fps  {:.1} Mbit/s", self.fps, self.mbit_per_s)),
             ("jitter", format!("{:.1} ms", self.jitter_ms)),
         ];
-        if let (Some(median), Some(worst)) = (self.latency_p50_ms, self.latency_p99_ms) {
-            rows.push(("latency", format!("{median:.0} ms, 99 % within {worst:.0} ms")));
-        }
         let totals = &self.totals;
         rows.extend([
             ("frames", format!("{} whole, {} incomplete", self.whole, totals.incomplete)),
@@ -99,9 +93,6 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fps, mbit_per_s, jitter_ms, whole, totals, outlets, .. } = self;
         write!(f, "{fps:5.1} fps  {mbit_per_s:.1} Mbit/s  jitter {jitter_ms:.1} ms")?;
-        if let Some(latency) = self.latency_p50_ms {
-            write!(f, "  latency {latency:.0} ms")?;
-        }
         write!(f, "  whole {whole}  incomplete {}", totals.incomplete)?;
         let trouble = [
             ("late", totals.late),
@@ -154,14 +145,13 @@ mod tests {
     fn the_line_is_short_while_all_is_well() {
         assert_eq!(sample().to_string(), " 29.9 fps  18.2 Mbit/s  jitter 1.2 ms  whole 299  incomplete 0");
         let troubled = Report {
-            latency_p50_ms: Some(41.7),
             totals: Totals { incomplete: 2, forged: 7, ..Totals::default() },
             outlets: OutletTotals { recorded: 290, record_dropped: 9, ..OutletTotals::default() },
             ..sample()
         };
         assert_eq!(
             troubled.to_string(),
-            " 29.9 fps  18.2 Mbit/s  jitter 1.2 ms  latency 42 ms  whole 299  incomplete 2  forged 7  \
+            " 29.9 fps  18.2 Mbit/s  jitter 1.2 ms  whole 299  incomplete 2  forged 7  \
              recorded 290  not recorded 9"
         );
     }
@@ -173,7 +163,7 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         let names: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
         let mut documented: Vec<&str> = "final address stream key seconds fps mbit_per_s jitter_ms \
-            latency_p50_ms latency_p99_ms width height whole notices damaged incomplete late picture_bytes datagrams \
+            width height whole notices damaged incomplete late picture_bytes datagrams \
             bytes forged replayed stale other_stream malformed overflowed shown recorded record_dropped piped pipe_dropped"
             .split_whitespace()
             .collect();
@@ -185,7 +175,6 @@ mod tests {
         assert_eq!(object["key"], "k7 \"x\"");
         assert_eq!(object["mbit_per_s"], 18.247);
         assert_eq!(object["seconds"], 10.0);
-        assert!(object["latency_p50_ms"].is_null());
     }
 
     #[test]
@@ -195,8 +184,7 @@ mod tests {
         };
         let quiet = ["rate", "jitter", "frames", "datagrams", "picture", "stream", "key"];
         assert_eq!(names(&sample()), quiet);
-        let troubled =
-            Report { damaged: 1, latency_p50_ms: Some(1.0), latency_p99_ms: Some(2.0), ..sample() };
-        assert!(names(&troubled).contains(&"damaged") && names(&troubled).contains(&"latency"));
+        let troubled = Report { damaged: 1, ..sample() };
+        assert!(names(&troubled).contains(&"damaged"));
     }
 }

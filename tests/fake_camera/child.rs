@@ -145,6 +145,11 @@ fn capture(folder: &Path, job: &str) -> String {
         lit = !notice;
         camera.release();
     }
+    report_counts(&mut report, &camera, allocated);
+    report
+}
+
+fn report_counts(report: &mut String, camera: &Camera, allocated: u64) {
     let drops = camera.drops();
     let counters = [
         ("superseded", drops.superseded),
@@ -162,7 +167,6 @@ fn capture(folder: &Path, job: &str) -> String {
     for (name, count) in counters {
         let _ = writeln!(report, "count {name} {count}");
     }
-    report
 }
 
 /// Waits as the run loop of the camera does.

@@ -179,3 +179,31 @@ fn a_camera_waits_for_a_network_that_is_not_there_yet() {
     camera.ends_well();
     viewer.ends_well();
 }
+
+#[test]
+fn a_viewer_waits_for_the_interface_that_it_was_told_of() {
+    let Some(lab) = Lab::new(&["a", "b", "s"]) else { return };
+    lab.ip("s", "link add switch type bridge mcast_snooping 0");
+    lab.ip("s", "link set switch up");
+    plug_in(&lab, "a");
+    // (what it listens at, what it says while that cannot be)
+    for (at, options, words) in [
+        (GROUP4, "--interface vb", "no network interface vb"),
+        (GROUP6, "--interface vb", "no network interface vb"),
+        (HOST4, "", "no interface has that address"),
+    ] {
+        let room = Room::new("no-interface");
+        lab.enter("b");
+        let viewer = Program::start(room.viewer(at, &format!("--stdout {options}")));
+        viewer.wait_for(words);
+        viewer.wait_for(&format!("waiting to listen on {at}"));
+        let camera = on(&lab, "a", room.camera(at, &format!("{SCENE} --interface va")));
+        pause(500);
+        plug_in(&lab, "b");
+        back_within(&viewer, SOON, clock::now());
+        viewer.wait_for(&format!("listening on {at} now"));
+        camera.ends_well();
+        viewer.ends_well();
+        lab.ip("b", "link del vb");
+    }
+}

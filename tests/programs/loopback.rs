@@ -11,8 +11,13 @@ use crate::pictures::{assert_in_order, decode, ff, jpegs, size, split};
 use crate::program::{LONG, Program, Room, free_port, pause, wait_until};
 
 /// Addresses of this machine, with a port of their own.
-fn here() -> [String; 2] {
-    [format!("127.0.0.1:{}", free_port()), format!("[::1]:{}", free_port())]
+fn here() -> Vec<String> {
+    let mut all = vec![v4(), format!("[::1]:{}", free_port())];
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("without IPv6: this machine has none");
+        all.pop();
+    }
+    all
 }
 
 fn v4() -> String {

@@ -157,7 +157,9 @@ impl Figures {
 pub(crate) fn free_port() -> u16 {
     static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
-        let port = UdpSocket::bind("[::]:0").unwrap().local_addr().unwrap().port();
+        // Both families, where there are both.
+        let socket = UdpSocket::bind("[::]:0").or_else(|_| UdpSocket::bind("0.0.0.0:0")).unwrap();
+        let port = socket.local_addr().unwrap().port();
         if TAKEN.lock().unwrap().insert(port) {
             return port;
         }

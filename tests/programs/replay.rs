@@ -59,7 +59,8 @@ fn yesterdays_datagrams_are_refused_by_a_running_viewer_and_by_one_restarted() {
     pause(200);
     let viewer = viewer.ends_well();
     let (sent, seen) = (room.newest("camera.json"), room.newest("viewer.json"));
-    assert_eq!(seen.n("whole"), sent.n("frames"), "{}\n{}", viewer.told, camera.told);
+    let left = sent.n("frames") - sent.n("frames_abandoned");
+    assert_eq!(seen.n("whole"), left, "{}\n{}", viewer.told, camera.told);
     assert!(seen.n("stale") >= datagrams, "{seen:?}");
     assert!(seen.n("replayed") + seen.n("late") >= today.len() as u64 / 2, "{seen:?}");
     assert!(seen.text("stream").starts_with("2-"), "{seen:?}");
@@ -148,9 +149,12 @@ fn a_bad_network_costs_frames_but_never_shows_a_wrong_one() {
     pause(500);
     let viewer = viewer.ends_well();
     let (sent, seen, passed) = (room.newest("camera.json"), room.newest("viewer.json"), relay.passed());
+    assert_eq!(sent.n("limited"), 0, "the clip comes at its rate by itself");
     assert_eq!(passed.taken, sent.n("datagrams"), "the relay itself has lost some");
     let images = split(&viewer.output);
-    assert_eq!(missing(&images, &clip) as u64, seen.n("incomplete"), "{seen:?}, seed {seed}");
+    // Frames that were seen in part before the first whole one count too.
+    let missing = missing(&images, &clip) as u64;
+    assert!((missing..=missing + 3).contains(&seen.n("incomplete")), "{missing}: {seen:?}, seed {seed}");
     assert_eq!(images.len() as u64, seen.n("whole"));
     assert!(seen.n("whole") >= 120, "{seen:?}, seed {seed}");
     assert!(

@@ -42,8 +42,6 @@ use crate::time::{Duration, Instant};
 const RETRY: Duration = Duration::from_secs(5);
 /// How often it is looked at whether systemd is to be told something new.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often it is tried whether someone is at the doors where the loop never waits.
-const GLANCE: Duration = Duration::from_millis(100);
 /// How often systemd is told the figures although nothing has happened.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -57,8 +55,6 @@ struct Service {
     /// When a source that cannot be opened is tried again.
     retry_at: Option<Instant>,
     look_at: Instant,
-    /// Until then the doors are only seen to if someone is there.
-    glance_at: Instant,
     told: Option<Told>,
 }
 
@@ -117,7 +113,6 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
         starving: false,
         retry_at: None,
         look_at: now,
-        glance_at: now,
         told: None,
     };
     match active {
@@ -225,9 +220,7 @@ impl Attendant for Service {
     }
 
     fn attend(&mut self, now: Instant, ready: bool, running: &mut Running) {
-        // On a machine too slow for its frames nothing is ever waited for, so nobody is seen to be there.
-        if ready || now >= self.glance_at || self.doors.wake_at().is_some_and(|at| now >= at) {
-            self.glance_at = now + GLANCE;
+        if ready || self.doors.wake_at().is_some_and(|at| now >= at) {
             self.serve(now, running);
         }
         self.feed(now, &running.stream);

@@ -106,7 +106,7 @@ impl Streaming {
     fn retune(&mut self, number: usize) -> Result<(), RunError> {
         let picture = &self.config.sources[number].picture;
         self.pipeline.retune(picture).map_err(|why| RunError::Usage(format!("--area: {why}")))?;
-        self.limiter = picture.fps.map(FrameLimiter::new);
+        self.limiter = open::limit(picture).map(FrameLimiter::new);
         Ok(())
     }
 

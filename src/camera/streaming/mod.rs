@@ -290,6 +290,15 @@ impl Streaming {
         }
     }
 
+    /// Lets the frame on its way leave, or gives it up: the end.
+    pub fn finish(&mut self) {
+        // All of it is due long before this time.
+        self.transmit(clock::now() + Duration::from_secs(60));
+        if !self.sender.is_idle() {
+            self.give_up();
+        }
+    }
+
     /// Adds what the stream waits for to `fds`, and returns when it is to have its turn at the latest.
     pub fn wait_for<'a, const N: usize>(
         &'a self,
