@@ -1,9 +1,15 @@
 //! One line of text that is kept up to date on a terminal.
 
 use crate::time::{Duration, Instant};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether standard error is a terminal that can rewrite a line.
+#[must_use]
+pub fn stderr_is_live() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
+}
 
 /// Shows the newest line of figures: on a terminal always on the same line, in a log file now and
 /// then on a new one.

@@ -1,6 +1,6 @@
 //! Sends a camera's frames, sealed, over UDP.
 
-use std::io::{self, IsTerminal, Write, stderr};
+use std::io::{self, Write, stderr};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,14 +15,14 @@ use sealcam::camera::file_config::{self, Effective};
 use sealcam::camera::{run, service};
 use sealcam::exit::{self, RunError};
 use sealcam::keys::{key_file, random};
-use sealcam::live::LiveText;
+use sealcam::live::{LiveText, stderr_is_live};
 use sealcam::logging;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let live = LiveText::new(stderr(), true);
     logging::start(live.for_log(stderr()));
-    let live = stderr().is_terminal().then_some(live);
+    let live = stderr_is_live().then_some(live);
     exit::status(&match cli.command {
         Command::Stream(args) => StreamConfig::try_from(*args)
             .map_err(RunError::from)

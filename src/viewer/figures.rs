@@ -75,7 +75,7 @@ impl Figures {
     }
 
     /// A whole frame of `bytes` bytes and `size` pixels. The last argument is without effect.
-    pub fn frame(&mut self, stamp: &Stamp, bytes: usize, size: (u16, u16), _: Option<Duration>) {
+    pub fn frame(&mut self, stamp: &Stamp, bytes: usize, size: (u16, u16)) {
         self.whole += 1;
         self.picture_bytes += bytes as u64;
         self.size = Some(size);
@@ -259,7 +259,7 @@ mod tests {
         for (every, bytes, count, after, fps, mbit) in cases {
             let mut figures = Figures::new(Instant::ORIGIN);
             for n in 0..count {
-                figures.frame(&stamp(n, n * every, 7 + n * every), bytes, (8, 8), None);
+                figures.frame(&stamp(n, n * every, 7 + n * every), bytes, (8, 8));
             }
             let report = report(&figures, 7 + (count - 1) * every + after);
             assert!((report.fps - fps).abs() < 1e-6, "{every} ms: {} fps", report.fps);
@@ -281,21 +281,21 @@ mod tests {
         ];
         let mut figures = Figures::new(Instant::ORIGIN);
         for (n, (captured, arrived, jitter)) in (0..).zip(steps) {
-            figures.frame(&stamp(n, captured, arrived), 1, (8, 8), None);
+            figures.frame(&stamp(n, captured, arrived), 1, (8, 8));
             let got = report(&figures, arrived).jitter_ms;
             assert!((got - jitter).abs() < 1e-9, "frame {n}: {got}, not {jitter}");
         }
         // A new stream has another origin: its first frame says nothing.
         let other = Stamp { stream: [2; 12], ..stamp(5, 0, 9999) };
-        figures.frame(&other, 1, (8, 8), None);
+        figures.frame(&other, 1, (8, 8));
         assert!((report(&figures, 9999).jitter_ms - 1.816_406_25).abs() < 1e-9);
     }
 
     #[test]
     fn totals_and_size_pass_through() {
         let mut figures = Figures::new(Instant::from_millis(500));
-        figures.frame(&stamp(0, 0, 600), 10, (640, 360), None);
-        figures.frame(&stamp(1, 10, 610), 10, (1280, 720), None);
+        figures.frame(&stamp(0, 0, 600), 10, (640, 360));
+        figures.frame(&stamp(1, 10, 610), 10, (1280, 720));
         figures.damaged();
         let totals = Totals { forged: 3, replayed: 4, ..Totals::default() };
         let report = figures.report(Instant::from_millis(1500), totals, OutletTotals::default());

@@ -377,7 +377,7 @@ impl Inlet {
             Ok(frame) => {
                 let notice = info.flags.is_notice();
                 self.last_frame = now;
-                self.figures.frame(&stamp, info.len, frame.size(), None);
+                self.figures.frame(&stamp, info.len, frame.size());
                 if notice {
                     self.figures.notice();
                 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::formats::Offer;
+use super::formats::{Encoding, Offer};
 use super::reason::code;
 
 /// Prints `MJPG 640x480 (30 15 fps), 1280x720 (30 fps); YUYV 640x480 (30 fps)`.
@@ -10,7 +10,9 @@ pub(super) struct Offers<'a>(pub(super) &'a [Offer]);
 
 impl fmt::Display for Offers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, offer) in self.0.iter().enumerate() {
+        // Those that could be taken: a driver may know dozens more.
+        let useful = self.0.iter().filter(|offer| Encoding::of(offer.fourcc).is_some());
+        for (number, offer) in useful.enumerate() {
             let between = if number == 0 { "" } else { "; " };
             write!(f, "{between}{}", code(offer.fourcc))?;
             for (number, size) in offer.sizes.iter().enumerate() {
