@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
 
-use super::config::StreamConfig;
+use super::config::{SourceSpec, StreamConfig};
 use super::reporter::Reporter;
 use super::source::SourceError;
 use super::stats::{self, StatsTarget};
@@ -76,9 +76,17 @@ pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(
     let reporter = Reporter::start(now, stats, live)?;
     let materials = Materials::gather(config)?;
     let mut stream = Streaming::new(config, &materials, now)?;
-    stream.open(0, now)?;
+    stream.open(0, now).map_err(|why| name_option(config, why))?;
     stream.introduce();
     run(&signals, Running { stream, reporter }, &mut Nothing)
+}
+
+/// A file that cannot be played is named as it is; whoever wrote a command is told where to look.
+fn name_option(config: &StreamConfig, why: RunError) -> RunError {
+    match (&config.sources[0].picture.source, why) {
+        (SourceSpec::File(_), RunError::Usage(why)) => RunError::Usage(format!("--source: {why}")),
+        (_, why) => why,
+    }
 }
 
 /// Opens what `--stats-json` names.
