@@ -40,9 +40,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> io::Result<Self> {
+        let images = Images::new();
         let folder = env::temp_dir().join(format!("sealcam-bench-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        let stage = Self { images: Images::new(), folder };
+        let stage = Self { images, folder };
         stage.images.write_plain(&stage.folder.join("images.mjpeg"))?;
         stage.images.write_avi(&stage.folder.join("images.avi"))?;
         let keygen =

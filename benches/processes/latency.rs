@@ -45,8 +45,12 @@ pub(crate) fn compare(
     }
     writeln!(out, "latency, image in to image out: ms, medians over {} rounds", effort.rounds)?;
     for (contestant, (p50, p99, lost)) in contestants.iter().zip(&figures) {
-        let (name, p50, p99, lost) = (contestant.name(), median(p50), median(p99), lost.iter().sum::<f64>());
-        writeln!(out, "  {name:<16}   p50 {p50:6.2}   p99 {p99:6.2}   images lost {lost}")?;
+        let (name, p50, lost) = (contestant.name(), median(p50), lost.iter().sum::<f64>());
+        let (p99, low, high) = (median(p99), percentile(p99, 10), percentile(p99, 90));
+        writeln!(
+            out,
+            "  {name:<16}   p50 {p50:6.2}   p99 {p99:6.2} [{low:.2}-{high:.2}]   images lost {lost}"
+        )?;
     }
     let p99 = |index: usize| median(&figures[index].1);
     let p50 = |index: usize| median(&figures[index].0);
