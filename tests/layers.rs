@@ -58,12 +58,19 @@ const HOUSE: &[Room] = &[
 const CAMERA_RUN_LOOP: &[&str] = &[
     "camera/args*",
     "camera/config*",
+    "camera/control*",
     "camera/demo*",
+    "camera/file_config*",
+    "camera/metrics*",
     "camera/open*",
     "camera/pipeline*",
+    "camera/reload*",
     "camera/reporter*",
     "camera/run*",
+    "camera/service*",
     "camera/stats*",
+    "camera/status*",
+    "camera/streaming*",
 ];
 
 const VIEWER_RUN_LOOP: &[&str] = &[

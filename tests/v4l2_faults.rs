@@ -66,6 +66,33 @@ fn a_frame_costs_no_allocation() {
 }
 
 #[test]
+fn controls_are_set_after_every_opening_and_wrong_ones_only_warned_of() {
+    let scenario = "mode MJPG 160x120 100\n\
+        control 980900 1 0 255 1 128 Brightness\n\
+        control 980918 3 0 2 1 1 Power Line Frequency\n\
+        control 9a0902 1 3 2047 1 250 Exposure Time, Absolute\n\
+        at 10 unplug 300\n";
+    let job = "frames=20 control=exposure_time_absolute:500 control=power_line_frequency:Item_2 \
+        control=brightness:256 control=hue:1 control=0x9a0924:1";
+    let report = run("controls", scenario, job);
+    let set: Vec<&String> = report.seen.iter().filter(|line| line.starts_with("VIDIOC_S_CTRL")).collect();
+    // Menus first: they turn off what would hold the others.
+    let once = ["VIDIOC_S_CTRL Power Line Frequency 2", "VIDIOC_S_CTRL Exposure Time, Absolute 500"];
+    assert_eq!(set, [once, once].as_flattened(), "{report:#?}");
+    for words in [
+        "control brightness cannot be 256: it takes 0 to 255 in steps of 1, default 128",
+        "control hue is no control of this camera, which has brightness, power_line_frequency, exposure",
+        "is of type 0x107, which cannot be set",
+    ] {
+        assert!(report.has_told(words), "{words}: {:#?}", report.told);
+    }
+    // libcamera's layer knows nothing of controls.
+    let report =
+        run("no-controls", "driver libcamera\nmode NV12 160x120\nfps 50\n", "frames=3 control=gain:1");
+    assert!(report.has_told("gain: this camera has no controls that can be set"), "{:#?}", report.told);
+}
+
+#[test]
 fn bad_buffers_are_dropped_and_counted_by_cause() {
     // (name, scenario, counters, frames that must not appear)
     let cases: [(&str, &str, Counts, &[u64]); 14] = [

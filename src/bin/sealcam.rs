@@ -1,14 +1,18 @@
 //! Sends a camera's frames, sealed, over UDP.
 
 use std::io::{self, Write, stderr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::camera::args::{Cli, Command, KeygenArgs};
+use sealcam::camera::args::{Cli, Command, KeygenArgs, SourceArgs, StatusArgs};
 use sealcam::camera::config::StreamConfig;
+use sealcam::camera::control::Request;
+use sealcam::camera::control::client::ask;
 use sealcam::camera::demo::demo;
 use sealcam::camera::devices::Devices;
-use sealcam::camera::run;
+use sealcam::camera::file_config::{self, Effective};
+use sealcam::camera::{run, service};
 use sealcam::exit::{self, RunError};
 use sealcam::keys::{key_file, random};
 use sealcam::live::{LiveText, stderr_is_live};
@@ -20,11 +24,50 @@ fn main() -> ExitCode {
     logging::start(live.for_log(stderr()));
     let live = stderr_is_live().then_some(live);
     exit::status(&match cli.command {
-        Command::Stream(args) => StreamConfig::try_from(*args).and_then(|config| run::stream(&config, live)),
+        Command::Stream(args) => StreamConfig::try_from(*args)
+            .map_err(RunError::from)
+            .and_then(|config| run::stream(&config, live)),
+        Command::Run(args) => service::run(&args.config, live),
+        Command::Check(args) => check(&args.config),
+        Command::Status(args) => status(&args),
+        Command::Source(args) => source(args),
         Command::Keygen(args) => keygen(&args),
         Command::Devices => say(&Devices::of_this_machine().to_string()),
         Command::Demo(args) => demo(&args),
     })
+}
+
+fn check(path: &Path) -> Result<(), RunError> {
+    let config = file_config::read(path)?;
+    say(&Effective(&config).to_string())?;
+    // Whoever checks need not be whoever may read the key.
+    if let Err(why) =
+        config.stream.key.path().and_then(|key| key_file::read(&key).map_err(|why| why.to_string()))
+    {
+        log::warn!("the settings are good; the key was not looked at: {why}");
+    }
+    Ok(())
+}
+
+fn status(args: &StatusArgs) -> Result<(), RunError> {
+    let (reply, line) = ask(&args.service.control, &Request::Status {})?;
+    match reply.status {
+        Some(status) if !args.json => say(&status.to_string()),
+        _ => say(&line),
+    }
+}
+
+fn source(args: SourceArgs) -> Result<(), RunError> {
+    let request = args.name.map_or(Request::Sources {}, |name| Request::Source { name });
+    let (reply, _) = ask(&args.service.control, &request)?;
+    let mut text = String::new();
+    for source in &reply.sources {
+        text += &format!("{} {}  {}\n", if source.active { "*" } else { " " }, source.name, source.source);
+    }
+    if reply.active.is_none() {
+        text += "switched off: no source is sent\n";
+    }
+    say(&text)
 }
 
 fn keygen(args: &KeygenArgs) -> Result<(), RunError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::v4l2::FormatChoice;
+use super::values::{CodePoint, Fps, Hops, Percent, Quality, Size, SourceSpec};
 
 /// Sends a camera's frames, sealed, over UDP.
 ///
@@ -26,6 +27,7 @@ Getting going:
   sealcam stream 192.168.1.20:5000 --key secret.key
   sealview watch 0.0.0.0:5000 --key secret.key    on the machine 192.168.1.20
   sealcam stream 239.1.2.3:5000 --key secret.key  to everyone in a multicast group
+  sealcam run --config sealcam.toml               as a service: reload with SIGHUP, ask it with sealcam status
 
 The log level is set with RUST_LOG (error, warn, info, debug).
 Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
@@ -35,6 +37,14 @@ Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
 pub enum Command {
     /// Send to one address or multicast group under a shared key
     Stream(Box<StreamArgs>),
+    /// Run as a service: send what a configuration file says, until told to stop
+    Run(ConfigArgs),
+    /// Check a configuration file and print the settings that are in effect
+    Check(ConfigArgs),
+    /// Show what the running service does
+    Status(StatusArgs),
+    /// Switch the running service to another source, or list its sources
+    Source(SourceArgs),
     /// Make a shared key in an owner-only file
     Keygen(KeygenArgs),
     /// List the cameras of this machine: formats, sizes, rates, stable paths
@@ -75,19 +85,19 @@ pub struct StreamArgs {
 
     /// Where frames come from
     #[arg(long, value_name = "SRC", default_value = "/dev/video0", help = SOURCES)]
-    pub source: String,
+    pub source: SourceSpec,
 
     /// JPEG quality, 1..=100; see below for when frames are touched
-    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub quality: Option<u8>,
+    #[arg(long, value_name = "1-100")]
+    pub quality: Option<Quality>,
 
     /// Frames per second: asked of the camera, and the most that is sent
-    #[arg(long, value_name = "N", value_parser = super::config::fps)]
-    pub fps: Option<f64>,
+    #[arg(long, value_name = "N")]
+    pub fps: Option<Fps>,
 
     /// Picture size: asked of the source, else scaled to
     #[arg(long, value_name = "WxH")]
-    pub size: Option<super::size::Size>,
+    pub size: Option<Size>,
 
     /// What to take from the camera: auto, mjpeg, yuyv, uyvy, nv12, yu12, rgb24 or grey
     #[arg(long, value_name = "FORMAT", default_value_t = FormatChoice::Auto)]
@@ -99,8 +109,8 @@ pub struct StreamArgs {
     pub packet_size: Option<usize>,
 
     /// How much of the frame interval a frame is spread over; 0 sends it at once
-    #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub pace: u8,
+    #[arg(long, value_name = "PERCENT", default_value = "25")]
+    pub pace: Percent,
 
     /// Send from this interface, by name or address
     #[arg(long, value_name = "ADDR|NAME")]
@@ -111,12 +121,12 @@ pub struct StreamArgs {
     pub loopback: bool,
 
     /// How many routers a datagram may pass; 1 for a group unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=255))]
-    pub ttl: Option<u8>,
+    #[arg(long, value_name = "N")]
+    pub ttl: Option<Hops>,
 
     /// Differentiated services code point; 34 is interactive video
-    #[arg(long, value_name = "0-63", default_value_t = crate::net::DEFAULT_DSCP, value_parser = clap::value_parser!(u8).range(0..=63))]
-    pub dscp: u8,
+    #[arg(long, value_name = "0-63", default_value = "34")]
+    pub dscp: CodePoint,
 
     /// JSON with four picked corners to rectify
     #[arg(long, value_name = "FILE", help = AREA)]
@@ -137,6 +147,46 @@ pub struct StreamArgs {
     /// Keep the start counter here [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// Options of `sealcam run` and `sealcam check`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The configuration file, TOML; `sealcam check` says what is wrong with it, and where
+    #[arg(long, value_name = "FILE", default_value = "/etc/sealcam/sealcam.toml")]
+    pub config: PathBuf,
+}
+
+/// Options of `sealcam status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// One line of JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it")]
+    pub service: ServiceArgs,
+}
+
+/// Options of `sealcam source`.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// The source to switch to; `off` sends nothing [default: list the sources]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it")]
+    pub service: ServiceArgs,
+}
+
+/// Which service to speak to.
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// The service's control socket
+    #[arg(long, value_name = "PATH", default_value = "/run/sealcam/control.sock")]
+    pub control: PathBuf,
 }
 
 /// Options of `sealcam keygen`.

@@ -1,82 +1,37 @@
 //! Settings of the camera, checked: whoever holds one can run.
+//!
+//! The command line and the [configuration file](super::file_config) both fill in a [`StreamDraft`], and one
+//! check makes the settings of it.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::area;
 use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
-use super::pattern::PatternSpec;
-use super::size::Size;
-use super::v4l2::FormatChoice;
+use super::pattern::{PatternError, PatternSpec};
+use super::v4l2::{ControlSetting, FormatChoice};
+pub use super::values::{CodePoint, Fps, Hops, KeyPlace, Percent, Quality, Size, SourceSpec};
 use crate::area::Area;
 use crate::exit::RunError;
-use crate::net::SendOptions;
+use crate::net::{DEFAULT_DSCP, Interface, SendOptions};
 use crate::proto::fragment;
 
 /// Quality of frames that are encoded here, unless something else is asked for.
 pub const DEFAULT_QUALITY: u8 = 80;
-
-/// Where frames come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SourceSpec {
-    /// A V4L2 device.
-    Device(PathBuf),
-    /// The test scene; its size may be left to `--size`.
-    Pattern(PatternSpec),
-    /// A file or a folder.
-    File(PathBuf),
-    /// Motion JPEG on standard input.
-    Stdin,
-}
-
-impl FromStr for SourceSpec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "-" {
-            return Ok(Self::Stdin);
-        }
-        if text == "pattern" || text.starts_with("pattern:") {
-            return text.parse().map(Self::Pattern).map_err(|why| format!("{why}"));
-        }
-        if let Some(path) = text.strip_prefix("file:") {
-            return match path {
-                "" => Err("file: needs a path behind it, such as file:clip.mjpeg".into()),
-                path => Ok(Self::File(path.into())),
-            };
-        }
-        if text.contains('/') {
-            return Ok(Self::Device(text.into()));
-        }
-        Err(format!(
-            "{text:?} is no source: write /dev/videoN, pattern[:WxH@FPS], file:PATH or - for standard input"
-        ))
-    }
-}
-
-impl fmt::Display for SourceSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Device(path) => write!(f, "{}", path.display()),
-            Self::Pattern(spec) => write!(f, "{spec}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
-            Self::Stdin => f.write_str("standard input"),
-        }
-    }
-}
-
-/// Reads a frame rate, 0.1..=240 frames per second.
-///
-/// # Errors
-///
-/// A sentence that names the range.
-pub fn fps(text: &str) -> Result<f64, String> {
-    let fps: f64 = text.parse().map_err(|_| format!("{text:?} is no number of frames per second"))?;
-    if (0.1..=240.0).contains(&fps) { Ok(fps) } else { Err(format!("{fps} is not within 0.1 to 240")) }
-}
+/// How much of the frame interval a frame is spread over, unless something else is asked for.
+pub const DEFAULT_PACE: u8 = 25;
+/// What the only source is called, unless something else is asked for.
+pub const DEFAULT_NAME: &str = "camera";
+/// No source is called so: it is what one switches to for none.
+pub const OFF: &str = "off";
+/// Sources in one configuration: a datagram names its source in one byte.
+pub const MOST_SOURCES: usize = 256;
+/// Frames per second that the test scene has at least.
+pub const SLOWEST_SCENE: f64 = 1.0;
+/// Characters of a source's name.
+const LONGEST_NAME: usize = 32;
 
 /// What a picture is to be turned into, and from what.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,17 +48,45 @@ pub struct PictureSettings {
     pub size: Option<Size>,
     /// The area to rectify.
     pub area: Option<Area>,
+    /// Controls of a V4L2 device.
+    pub controls: Vec<ControlSetting>,
 }
 
-/// Settings of `sealcam stream`.
+impl PictureSettings {
+    /// The test scene `spec` in the size and at the rate that other settings ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`PatternError`] if there is no such scene; settings that have been checked have one.
+    pub fn scene(&self, spec: &PatternSpec) -> Result<PatternSpec, PatternError> {
+        let (width, height) =
+            self.size.map_or((spec.width(), spec.height()), |size| (size.width, size.height));
+        PatternSpec::new(width, height, self.fps.unwrap_or(spec.fps()).max(SLOWEST_SCENE))
+    }
+}
+
+/// A source with a name to switch to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedSource {
+    /// 1 to 32 letters, digits, dots, hyphens and underscores.
+    pub name: String,
+    /// Where its pictures come from, and what is made of them.
+    pub picture: PictureSettings,
+    /// The file that the area was read from.
+    pub area_file: Option<PathBuf>,
+    /// The file with what to ask of the camera, which size and rate were read from.
+    pub camera_config_file: Option<PathBuf>,
+}
+
+/// Settings of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamConfig {
     /// The destination, and how to send there.
     pub send: SendOptions,
-    /// The key file.
-    pub key: PathBuf,
-    /// What to send.
-    pub picture: PictureSettings,
+    /// Where the key is.
+    pub key: KeyPlace,
+    /// What can be sent: 1 to [`MOST_SOURCES`] sources, with names of their own.
+    pub sources: Vec<NamedSource>,
     /// Bytes of a full datagram; `None` chooses by the route.
     pub packet_size: Option<usize>,
     /// How much of the frame interval a frame is spread over, in percent.
@@ -116,69 +99,271 @@ pub struct StreamConfig {
     pub state: Option<PathBuf>,
 }
 
-impl TryFrom<StreamArgs> for StreamConfig {
-    type Error = RunError;
+/// Settings of a stream as they were written: each valid by itself, not yet checked against the others.
+#[derive(Debug, Clone)]
+pub struct StreamDraft {
+    /// `ADDR:PORT`.
+    pub to: String,
+    /// Where the key is.
+    pub key: KeyPlace,
+    /// What can be sent.
+    pub sources: Vec<SourceDraft>,
+    /// Bytes of a full datagram.
+    pub packet_size: Option<usize>,
+    /// How much of the frame interval a frame is spread over.
+    pub pace: Option<Percent>,
+    /// Where to send from.
+    pub interface: Option<Interface>,
+    /// Whether receivers on this machine hear a group.
+    pub loopback: bool,
+    /// How many routers a datagram may pass.
+    pub ttl: Option<Hops>,
+    /// Differentiated services code point.
+    pub dscp: Option<CodePoint>,
+    /// Stop after this many frames.
+    pub frames: Option<std::num::NonZeroU64>,
+    /// Where figures go.
+    pub stats_json: Option<PathBuf>,
+    /// Where state is kept.
+    pub state: Option<PathBuf>,
+}
 
-    fn try_from(args: StreamArgs) -> Result<Self, RunError> {
-        let file = args.camera_config.as_deref().map(read_camera_config).transpose()?.unwrap_or_default();
-        let area = args.area.as_deref().map(read_area).transpose()?;
-        let source = args.source.parse().map_err(|why: String| of_option("--source", why))?;
-        let picture = PictureSettings {
-            source,
+/// A source as it was written.
+#[derive(Debug, Clone)]
+pub struct SourceDraft {
+    /// Its name; only the one source of a configuration may do without.
+    pub name: Option<String>,
+    /// Where frames come from.
+    pub source: SourceSpec,
+    /// What to take from a V4L2 device.
+    pub format: FormatChoice,
+    /// JPEG quality.
+    pub quality: Option<Quality>,
+    /// Most frames per second.
+    pub fps: Option<Fps>,
+    /// Picture size.
+    pub size: Option<Size>,
+    /// File with the area to rectify.
+    pub area: Option<PathBuf>,
+    /// File with what to ask of the camera.
+    pub camera_config: Option<PathBuf>,
+    /// Controls of a V4L2 device.
+    pub controls: Vec<ControlSetting>,
+}
+
+/// Which setting is wrong; sources are counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// The destination.
+    Destination,
+    /// `--loopback`.
+    Loopback,
+    /// `--packet-size`.
+    PacketSize,
+    /// The list of sources.
+    Sources,
+    /// A source's name.
+    Name(usize),
+    /// What a source is.
+    Source(usize),
+    /// A source's `--camera-config`.
+    CameraConfig(usize),
+    /// A source's `--area`.
+    Area(usize),
+}
+
+impl Setting {
+    /// The option of the command line.
+    const fn option(self) -> &'static str {
+        match self {
+            Self::Destination => "ADDR:PORT",
+            Self::Loopback => "--loopback",
+            Self::PacketSize => "--packet-size",
+            Self::Sources | Self::Name(_) | Self::Source(_) => "--source",
+            Self::CameraConfig(_) => "--camera-config",
+            Self::Area(_) => "--area",
+        }
+    }
+}
+
+/// A setting that cannot be used: which one, why, and the mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Which one.
+    pub setting: Setting,
+    /// Why, and the mend.
+    pub why: String,
+    /// It may be right later: a name that cannot be looked up before the network is there.
+    pub passing: bool,
+}
+
+impl ConfigError {
+    fn of(setting: Setting, why: impl fmt::Display) -> Self {
+        Self { setting, why: why.to_string(), passing: false }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting.option(), self.why)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<ConfigError> for RunError {
+    fn from(why: ConfigError) -> Self {
+        Self::Usage(why.to_string())
+    }
+}
+
+impl From<StreamArgs> for StreamDraft {
+    fn from(args: StreamArgs) -> Self {
+        let source = SourceDraft {
+            name: None,
+            source: args.source,
             format: args.format,
             quality: args.quality,
-            fps: args.fps.or(file.fps),
-            size: args.size.or(file.size),
-            area,
+            fps: args.fps,
+            size: args.size,
+            area: args.area,
+            camera_config: args.camera_config,
+            controls: Vec::new(),
         };
-        if let Some(size) = args.packet_size {
-            fragment::shard_len(size).map_err(|why| of_option("--packet-size", why))?;
+        Self {
+            to: args.destination,
+            key: KeyPlace::File(args.key),
+            sources: vec![source],
+            packet_size: args.packet_size,
+            pace: Some(args.pace),
+            interface: args.interface,
+            loopback: args.loopback,
+            ttl: args.ttl,
+            dscp: Some(args.dscp),
+            frames: args.frames,
+            stats_json: args.stats_json,
+            state: args.state,
         }
-        let to = destination(&args.destination)?;
-        if args.loopback && !to.ip().is_multicast() {
-            return Err(of_option(
-                "--loopback",
+    }
+}
+
+impl TryFrom<StreamArgs> for StreamConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: StreamArgs) -> Result<Self, ConfigError> {
+        StreamDraft::from(args).try_into()
+    }
+}
+
+impl TryFrom<StreamDraft> for StreamConfig {
+    type Error = ConfigError;
+
+    fn try_from(draft: StreamDraft) -> Result<Self, ConfigError> {
+        let sources = named_sources(draft.sources)?;
+        if let Some(size) = draft.packet_size {
+            fragment::shard_len(size).map_err(|why| ConfigError::of(Setting::PacketSize, why))?;
+        }
+        let to = destination(&draft.to)?;
+        if draft.loopback && !to.ip().is_multicast() {
+            return Err(ConfigError::of(
+                Setting::Loopback,
                 format!("only means something for a multicast group, and {} is none", to.ip()),
             ));
         }
         let send = SendOptions {
-            interface: args.interface,
-            loopback: args.loopback,
-            ttl: args.ttl,
-            dscp: args.dscp,
+            interface: draft.interface,
+            loopback: draft.loopback,
+            ttl: draft.ttl.map(Hops::get),
+            dscp: draft.dscp.map_or(DEFAULT_DSCP, CodePoint::get),
             ..SendOptions::new(to)
         };
         Ok(Self {
             send,
-            key: args.key,
-            picture,
-            packet_size: args.packet_size,
-            pace_percent: args.pace,
-            frames: args.frames.map(Into::into),
-            stats_json: args.stats_json,
-            state: args.state,
+            key: draft.key,
+            sources,
+            packet_size: draft.packet_size,
+            pace_percent: draft.pace.map_or(DEFAULT_PACE, Percent::get),
+            frames: draft.frames.map(Into::into),
+            stats_json: draft.stats_json,
+            state: draft.state,
         })
     }
 }
 
-fn read_camera_config(path: &Path) -> Result<CameraConfig, RunError> {
-    CameraConfig::read(path).map_err(|why| of_option("--camera-config", why))
+fn named_sources(drafts: Vec<SourceDraft>) -> Result<Vec<NamedSource>, ConfigError> {
+    if !(1..=MOST_SOURCES).contains(&drafts.len()) {
+        let why = format!("{} sources: there must be 1 to {MOST_SOURCES}", drafts.len());
+        return Err(ConfigError::of(Setting::Sources, why));
+    }
+    let only = drafts.len() == 1;
+    let mut named: Vec<NamedSource> = Vec::with_capacity(drafts.len());
+    for (number, draft) in drafts.into_iter().enumerate() {
+        let wrong = |why: String| ConfigError::of(Setting::Name(number), why);
+        let name = match draft.name.clone() {
+            Some(name) => name,
+            None if only => DEFAULT_NAME.to_owned(),
+            None => return Err(wrong("several sources need a name each: write name = \"...\"".into())),
+        };
+        check_name(&name).map_err(wrong)?;
+        if named.iter().any(|other| other.name == name) {
+            return Err(wrong(format!("a second source called {name:?}: every name is there once")));
+        }
+        let (area_file, camera_config_file) = (draft.area.clone(), draft.camera_config.clone());
+        named.push(NamedSource { name, picture: picture(number, draft)?, area_file, camera_config_file });
+    }
+    Ok(named)
 }
 
-fn read_area(path: &Path) -> Result<Area, RunError> {
-    area::read(path).map_err(|why| of_option("--area", why))
+fn check_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name == OFF {
+        return Err(format!("{OFF:?} is what one switches to for no source: choose another name"));
+    }
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
+        return Err(format!(
+            "{name:?} is no name: 1 to {LONGEST_NAME} letters, digits, dots, hyphens or underscores"
+        ));
+    }
+    Ok(())
 }
 
-/// A setting that cannot be used: names the option, and the mend.
-fn of_option(option: &str, why: impl fmt::Display) -> RunError {
-    RunError::Usage(format!("{option}: {why}"))
+fn picture(number: usize, draft: SourceDraft) -> Result<PictureSettings, ConfigError> {
+    let asked = Setting::CameraConfig(number);
+    let file = draft.camera_config.as_deref().map(|path| read_camera_config(asked, path)).transpose()?;
+    let file = file.unwrap_or_default();
+    let area = draft.area.as_deref().map(|path| read_area(Setting::Area(number), path)).transpose()?;
+    let picture = PictureSettings {
+        source: draft.source,
+        format: draft.format,
+        quality: draft.quality.map(Quality::get),
+        fps: draft.fps.map(Fps::get).or(file.fps),
+        size: draft.size.or(file.size),
+        area,
+        controls: draft.controls,
+    };
+    if let (Some(area), Some(size)) = (&picture.area, picture.size) {
+        area.check_inside((size.width, size.height))
+            .map_err(|why| ConfigError::of(Setting::Area(number), why))?;
+    }
+    if let SourceSpec::Pattern(spec) = &picture.source {
+        picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
+    }
+    Ok(picture)
+}
+
+fn read_camera_config(asked: Setting, path: &Path) -> Result<CameraConfig, ConfigError> {
+    CameraConfig::read(path).map_err(|why| ConfigError::of(asked, why))
+}
+
+fn read_area(asked: Setting, path: &Path) -> Result<Area, ConfigError> {
+    area::read(path).map_err(|why| ConfigError::of(asked, why))
 }
 
 /// Reads `ADDR:PORT`; a host name is looked up once, here.
-fn destination(text: &str) -> Result<SocketAddr, RunError> {
+fn destination(text: &str) -> Result<SocketAddr, ConfigError> {
     let fail = |why: &str| {
-        of_option(
-            "ADDR:PORT",
+        ConfigError::of(
+            Setting::Destination,
             format!(
                 "{text:?} {why}: write an address and a port, such as 192.168.1.20:5000 or [fe80::1]:5000"
             ),
@@ -186,11 +371,10 @@ fn destination(text: &str) -> Result<SocketAddr, RunError> {
     };
     let address = match text.parse::<SocketAddr>() {
         Ok(address) => address,
-        Err(_) => text
-            .to_socket_addrs()
-            .map_err(|why| fail(&format!("is no destination ({why})")))?
-            .next()
-            .ok_or_else(|| fail("is a name without an address"))?,
+        Err(_) => look_up(text).map_err(|why| {
+            let passing = why.kind() != std::io::ErrorKind::InvalidInput;
+            ConfigError { passing, ..fail(&format!("is no destination ({why})")) }
+        })?,
     };
     if address.port() == 0 {
         return Err(fail("has port 0"));
@@ -201,65 +385,11 @@ fn destination(text: &str) -> Result<SocketAddr, RunError> {
     Ok(address)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::camera::args::{Cli, Command};
-    use clap::{CommandFactory, Parser};
-
-    fn config(line: &str) -> Result<StreamConfig, String> {
-        let words = ["sealcam", "stream", "--key", "k"].into_iter().chain(line.split_whitespace());
-        let cli = Cli::try_parse_from(words).map_err(|why| why.to_string())?;
-        let Command::Stream(args) = cli.command else { panic!("{line}") };
-        StreamConfig::try_from(*args).map_err(|why| why.to_string())
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn wrong_settings_name_the_option_and_the_mend() {
-        let cases = [
-            ("127.0.0.1", "ADDR:PORT"),
-            ("127.0.0.1:0", "port 0"),
-            ("0.0.0.0:5000", "where to listen"),
-            ("127.0.0.1:5000 --loopback", "--loopback"),
-            ("127.0.0.1:5000 --packet-size 127", "--packet-size"),
-            ("127.0.0.1:5000 --packet-size 65508", "--packet-size"),
-            ("127.0.0.1:5000 --source webcam", "--source"),
-            ("127.0.0.1:5000 --source file:", "--source"),
-            ("127.0.0.1:5000 --source pattern:1x1", "--source"),
-            ("127.0.0.1:5000 --size 640", "--size"),
-            ("127.0.0.1:5000 --size 8x8", "--size"),
-            ("127.0.0.1:5000 --fps 0", "--fps"),
-            ("127.0.0.1:5000 --fps nan", "--fps"),
-            ("127.0.0.1:5000 --quality 0", "--quality"),
-            ("127.0.0.1:5000 --quality 101", "--quality"),
-            ("127.0.0.1:5000 --pace 101", "--pace"),
-            ("127.0.0.1:5000 --ttl 0", "--ttl"),
-            ("127.0.0.1:5000 --dscp 64", "--dscp"),
-            ("127.0.0.1:5000 --format h264", "--format"),
-            ("127.0.0.1:5000 --frames 0", "--frames"),
-            ("127.0.0.1:5000 --area /nowhere/area.json", "/nowhere/area.json"),
-            ("127.0.0.1:5000 --camera-config /nowhere/c.json", "/nowhere/c.json"),
-        ];
-        for (line, names) in cases {
-            let why = config(line).expect_err(line);
-            assert!(why.contains(names), "{line}: {why}");
-        }
-    }
-
-    #[test]
-    fn good_settings_are_taken() {
-        let config =
-            config("[ff02::1]:5000 --interface lo --loopback --ttl 3 --source pattern:640x480@15 --pace 0")
-                .unwrap();
-        assert!(config.send.loopback && config.send.to.is_ipv6());
-        assert_eq!((config.send.ttl, config.pace_percent, config.packet_size), (Some(3), 0, None));
-        assert_eq!(config.picture.source.to_string(), "pattern:640x480@15");
-        assert_eq!("/dev/v4l/by-id/x".parse(), Ok(SourceSpec::Device("/dev/v4l/by-id/x".into())));
-        assert_eq!("-".parse(), Ok(SourceSpec::Stdin));
-    }
+fn look_up(text: &str) -> std::io::Result<SocketAddr> {
+    let without = || std::io::Error::new(std::io::ErrorKind::NotFound, "a name without an address");
+    text.to_socket_addrs()?.next().ok_or_else(without)
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

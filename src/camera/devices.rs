@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::v4l2::{
-    DEFAULT_SIZE, Device, Encoding, Identity, Kind, LINKS, Offer, Refused, code, is_bayer, offers,
-    stable_link,
+    Control, DEFAULT_SIZE, Device, Encoding, Identity, Kind, LINKS, Offer, Refused, code, controls, is_bayer,
+    offers, stable_link,
 };
 
 /// All video nodes, in the order of their numbers.
@@ -32,6 +32,8 @@ pub struct Listed {
     pub identity: Option<Identity>,
     /// What it is good for.
     pub use_: Use,
+    /// What can be set about it.
+    pub controls: Vec<Control>,
 }
 
 /// What a node is good for.
@@ -111,15 +113,18 @@ impl Listed {
 
 fn ask(path: PathBuf, links: &Path) -> Listed {
     let stable = stable_link(&path, links);
-    let (identity, use_) = match Device::open(&path) {
-        Ok(device) if device.kind != Kind::Capture => (Some(device.identity), Use::Other(device.kind)),
+    let (identity, use_, controls) = match Device::open(&path) {
+        Ok(device) if device.kind != Kind::Capture => {
+            (Some(device.identity), Use::Other(device.kind), Vec::new())
+        }
         Ok(device) => {
             let answer = offers(&device.node, DEFAULT_SIZE);
-            (Some(device.identity), answer.map_or_else(refused, Use::Camera))
+            let controls = controls(&device.node);
+            (Some(device.identity), answer.map_or_else(refused, Use::Camera), controls)
         }
-        Err(error) => (None, refused(error)),
+        Err(error) => (None, refused(error), Vec::new()),
     };
-    Listed { path, stable, identity, use_ }
+    Listed { path, stable, identity, use_, controls }
 }
 
 fn refused(refused: Refused) -> Use {
@@ -159,7 +164,11 @@ impl fmt::Display for Listed {
                 if let Some(stable) = &self.stable {
                     write!(f, "\n    stable name {}", stable.display())?;
                 }
-                offers.iter().try_for_each(|offer| format_lines(f, offer))
+                offers.iter().try_for_each(|offer| format_lines(f, offer))?;
+                if !self.controls.is_empty() {
+                    write!(f, "\n    controls")?;
+                }
+                self.controls.iter().try_for_each(|control| write!(f, "\n         {control}"))
             }
         }
     }
@@ -189,7 +198,7 @@ mod tests {
     }
 
     fn listed(path: &str, identity: Option<Identity>, use_: Use) -> Listed {
-        Listed { path: path.into(), stable: None, identity, use_ }
+        Listed { path: path.into(), stable: None, identity, use_, controls: Vec::new() }
     }
 
     fn offer(code: &[u8; 4], sizes: Vec<SizeOffer>) -> Offer {

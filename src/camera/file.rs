@@ -19,7 +19,7 @@ use super::pace::Pace;
 use super::source::{Captured, Drops, LONGEST_FRAME, Source, SourceError};
 use crate::jpeg::{self, Defect, RestartOffsets, Summary};
 use crate::picture::Picture;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Frames that are played in a loop at a steady rate.
 ///
@@ -248,6 +248,10 @@ impl Source for FileSource {
     }
 
     fn release(&mut self) {}
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.pace.fps()).max(Duration::from_secs(1))
+    }
 
     fn drops(&self) -> Drops {
         self.drops

@@ -9,35 +9,55 @@
 //! | [`pattern`], [`scene`], [`notice`], [`canvas`], [`lettering`] | pictures drawn here |
 //! | [`pace`], [`rate_limit`] | when a frame is due, which are left out |
 //! | [`area`], [`camera_config`], [`settings_file`], [`size`] | JSON settings, with line and column of what is wrong |
-//! | [`args`], [`config`] | the command line; settings, checked |
-//! | [`open`], [`pipeline`], [`run`], [`stats`], [`reporter`] | from a source to the network |
+//! | [`flow`], [`watchdog`], [`stand_in`] | whether pictures flow, and what is done where they cannot |
+//! | [`server`], [`http`], [`notify`], [`board`], [`sandbox`] | a service's doors, systemd, the board, the kernel's fences |
+//! | [`args`], [`values`], [`config`], [`file_config`] | the command line; the file; settings, checked |
+//! | [`open`], [`pipeline`], [`streaming`] | from a source to the network |
+//! | [`run`], [`reporter`], [`stats`] | the loop, and what is told of it |
+//! | [`service`], [`reload`], [`control`], [`status`], [`metrics`] | `sealcam run`, and who speaks to it |
 //! | [`demo`] | both programs at work on one machine |
 
 pub mod area;
 pub mod args;
 pub mod avi;
+pub mod board;
 pub mod camera_config;
 pub mod canvas;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod devices;
 pub mod file;
+pub mod file_config;
+pub mod flow;
 pub mod folder;
 pub mod frame_index;
+pub mod http;
 pub mod lettering;
+pub mod metrics;
 pub mod notice;
+pub mod notify;
 pub mod open;
 pub mod pace;
 pub mod pattern;
 pub mod pipe;
 pub mod pipeline;
 pub mod rate_limit;
+pub mod reload;
 pub mod reporter;
 pub mod run;
+pub mod sandbox;
 pub mod scene;
+pub mod server;
+pub mod service;
 pub mod settings_file;
 pub mod size;
 pub mod source;
 pub mod splitter;
+pub mod stand_in;
 pub mod stats;
+pub mod status;
+pub mod streaming;
 pub mod v4l2;
+pub mod values;
+pub mod watchdog;

@@ -1,9 +1,9 @@
 //! Opens the source that the settings name.
 
 use super::canvas::Layout;
-use super::config::{PictureSettings, SourceSpec};
+use super::config::{PictureSettings, SLOWEST_SCENE, SourceSpec};
 use super::file::FileSource;
-use super::pattern::{PatternSource, PatternSpec};
+use super::pattern::PatternSource;
 use super::pipe::PipeSource;
 use super::source::Source;
 use super::v4l2::{Camera, CameraSettings};
@@ -28,14 +28,19 @@ pub fn source(
                 fps: settings.fps.map(|fps| fps.ceil() as u32),
                 format: settings.format,
                 max_frame,
+                controls: settings.controls.clone(),
                 ..CameraSettings::new(path)
             };
             Box::new(Camera::open(camera, now).map_err(RunError::usage)?)
         }
-        SourceSpec::Pattern(spec) => Box::new(PatternSource::new(scene(spec, settings)?, Layout::Yuyv)),
+        SourceSpec::Pattern(spec) => {
+            let scene =
+                settings.scene(spec).map_err(|why| RunError::Usage(format!("{}: {why}", settings.source)))?;
+            Box::new(PatternSource::new(scene, Layout::Yuyv))
+        }
         SourceSpec::File(path) => {
             let file = FileSource::open(path, settings.fps);
-            Box::new(file.map_err(|why| RunError::Usage(format!("--source: {why}")))?)
+            Box::new(file.map_err(RunError::usage)?)
         }
         SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
     })
@@ -53,15 +58,4 @@ pub fn limit(settings: &PictureSettings) -> Option<f64> {
         SourceSpec::Pattern(_) => settings.fps.is_some_and(|fps| fps >= SLOWEST_SCENE),
     };
     settings.fps.filter(|_| !comes_at_any_rate)
-}
-
-/// Frames per second that the test scene has at least.
-const SLOWEST_SCENE: f64 = 1.0;
-
-/// The test scene in the size and at the rate that other options ask for.
-fn scene(spec: &PatternSpec, settings: &PictureSettings) -> Result<PatternSpec, RunError> {
-    let (width, height) =
-        settings.size.map_or((spec.width(), spec.height()), |size| (size.width, size.height));
-    let fps = settings.fps.unwrap_or(spec.fps()).max(SLOWEST_SCENE);
-    PatternSpec::new(width, height, fps).map_err(|why| RunError::Usage(format!("--source: {why}")))
 }

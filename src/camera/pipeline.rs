@@ -131,9 +131,7 @@ impl Pipeline {
     ///
     /// [`AreaError::Outside`] if pictures of the size asked for do not have all of the area.
     pub fn new(settings: &PictureSettings) -> Result<Self, AreaError> {
-        if let (Some(area), Some(size)) = (&settings.area, settings.size) {
-            area.check_inside((size.width, size.height))?;
-        }
+        check(settings)?;
         Ok(Self {
             quality: settings.quality,
             size: settings.size,
@@ -152,6 +150,22 @@ impl Pipeline {
             way: None,
             last_failure: None,
         })
+    }
+
+    /// Goes on with other settings; what the codecs keep and the counters stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pipeline::new`]; nothing is changed.
+    pub fn retune(&mut self, settings: &PictureSettings) -> Result<(), AreaError> {
+        check(settings)?;
+        self.quality = settings.quality;
+        self.size = settings.size;
+        self.area = settings.area;
+        self.codecs.rectifier = None;
+        self.way = None;
+        self.last_failure = None;
+        Ok(())
     }
 
     /// How frames were made ready so far.
@@ -233,6 +247,14 @@ impl Pipeline {
     }
 }
 
+/// Checks the settings against each other.
+fn check(settings: &PictureSettings) -> Result<(), AreaError> {
+    match (&settings.area, settings.size) {
+        (Some(area), Some(size)) => area.check_inside((size.width, size.height)),
+        _ => Ok(()),
+    }
+}
+
 impl Codecs {
     /// Scales and rectifies as asked, then encodes.
     fn transform(
@@ -291,6 +313,7 @@ mod tests {
             fps: None,
             size: Some(Size { width: 320, height: 180 }),
             area: Some(Area::new(whole, whole).unwrap()),
+            controls: Vec::new(),
         };
         let why = Pipeline::new(&settings).err().unwrap().to_string();
         assert!(why.contains("outside of the picture of 320x180"), "{why}");

@@ -19,6 +19,8 @@ pub struct Reporter {
     live: Option<LiveText<Stderr>>,
     lines: Option<LineOutput>,
     before: Option<Figures>,
+    /// Those of the last two seconds.
+    recent: [Option<Figures>; 2],
     /// The stream goes on without its figures, but that is no success.
     failure: Option<RunError>,
 }
@@ -40,6 +42,7 @@ impl Reporter {
             live,
             lines: target.map(StatsTarget::start).transpose().map_err(RunError::failed)?,
             before: None,
+            recent: [None; 2],
             failure: None,
         })
     }
@@ -57,6 +60,7 @@ impl Reporter {
 
     /// Tells `figures`.
     pub fn tell(&mut self, now: Instant, figures: &Figures) {
+        self.recent = [self.recent[1], Some(*figures)];
         let since = self.before.unwrap_or(figures.zero());
         if let Some(live) = &mut self.live {
             live.show(now, || figures.line(&since).as_str().to_owned());
@@ -72,6 +76,12 @@ impl Reporter {
             self.lines = None;
             self.ended(&end);
         }
+    }
+
+    /// Frames and megabits a second up to `now`, over the last second or two.
+    #[must_use]
+    pub fn rates(&self, now: &Figures) -> (f64, f64) {
+        self.recent[0].or(self.recent[1]).map_or((0.0, 0.0), |before| now.rates(&before))
     }
 
     /// Tells `figures` for the last time.

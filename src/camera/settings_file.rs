@@ -92,14 +92,32 @@ impl SettingsFile {
         })
     }
 
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// An error at the byte `offset` of the text.
+    #[must_use]
+    pub fn error_at(&self, offset: usize, problem: String) -> SettingsError {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|&character| character != '\n').count() + 1;
+        SettingsError { path: self.path.clone(), place: Some((line, column)), problem }
+    }
+
     /// An error at the value to which `steps` lead, or at the last one on the way that there is.
     #[must_use]
     pub fn error(&self, steps: &[Step<'_>], problem: String) -> SettingsError {
         let offset = (0..=steps.len()).rev().find_map(|count| locate(&self.text, &steps[..count]));
-        let before = &self.text[..offset.unwrap_or(0)];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|&character| character != '\n').count() + 1;
-        SettingsError { path: self.path.clone(), place: Some((line, column)), problem }
+        self.error_at(offset.unwrap_or(0), problem)
     }
 }
 

@@ -3,9 +3,10 @@
 use core::fmt;
 use std::os::fd::BorrowedFd;
 
+use super::v4l2::ControlSetting;
 use crate::jpeg::{self, Defect};
 use crate::picture::Picture;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Delivers frames: a V4L2 device, a file, a pipe, a test scene.
 ///
@@ -32,6 +33,14 @@ pub trait Source {
 
     /// Gives the lent frame back. Without effect if none is lent.
     fn release(&mut self);
+
+    /// Sets controls of a camera from now on; other sources have none.
+    fn set_controls(&mut self, _controls: &[ControlSetting]) {}
+
+    /// The longest time from one frame or notice to the next while all is in order.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(1)
+    }
 
     /// Frames that were not handed over, by cause, since the start.
     fn drops(&self) -> Drops;
@@ -94,6 +103,24 @@ pub struct Drops {
     pub io_errors: u64,
     /// Times the device was reopened.
     pub reopened: u64,
+}
+
+impl core::ops::Add for Drops {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            superseded: self.superseded + other.superseded,
+            flagged: self.flagged + other.flagged,
+            empty: self.empty + other.empty,
+            truncated: self.truncated + other.truncated,
+            malformed: self.malformed + other.malformed,
+            oversized: self.oversized + other.oversized,
+            timeouts: self.timeouts + other.timeouts,
+            io_errors: self.io_errors + other.io_errors,
+            reopened: self.reopened + other.reopened,
+        }
+    }
 }
 
 impl Drops {

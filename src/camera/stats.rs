@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use heapless::{HistoryBuf, String as Line};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::pipeline::PipelineCounters;
 use super::source::Drops;
@@ -25,7 +25,7 @@ pub struct Latencies {
 }
 
 /// The median and the 99th percentile, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half of the frames took no longer.
     pub p50: u32,
@@ -113,9 +113,7 @@ impl Figures {
     /// One line for people; rates are those since `before`.
     #[must_use]
     pub fn line(&self, before: &Self) -> Line<192> {
-        let seconds = (self.running - before.running).as_secs_f64().max(1e-3);
-        let fps = (self.sender.frames - before.sender.frames) as f64 / seconds;
-        let megabits = (self.network.bytes - before.network.bytes) as f64 * 8e-6 / seconds;
+        let (fps, megabits) = self.rates(before);
         let dropped = self.dropped();
         let mut line = Line::new();
         let sent = self.stages[2];
@@ -128,6 +126,14 @@ impl Figures {
             f64::from(sent.p99) / 1e3,
         );
         line
+    }
+
+    /// Frames and megabits per second since `before`.
+    #[must_use]
+    pub fn rates(&self, before: &Self) -> (f64, f64) {
+        let seconds = (self.running - before.running).as_secs_f64().max(1e-3);
+        let fps = (self.sender.frames - before.sender.frames) as f64 / seconds;
+        (fps, (self.network.bytes - before.network.bytes) as f64 * 8e-6 / seconds)
     }
 
     /// Frames lost for any reason but the rate limit and newer frames.
@@ -144,7 +150,9 @@ impl Figures {
         serde_json::to_writer(line, &self.json(last)).ok();
     }
 
-    fn json(&self, last: bool) -> Json {
+    /// All of them by name.
+    #[must_use]
+    pub fn json(&self, last: bool) -> Json {
         let [capture_to_taken_us, capture_to_sealed_us, capture_to_sent_us] = self.stages;
         Json {
             seconds: self.running.as_secs_f64(),
@@ -189,51 +197,55 @@ impl Figures {
 }
 
 /// A line of `--stats-json`. Counts are totals since the start.
-#[derive(Serialize)]
-struct Json {
-    seconds: f64,
-    last: bool,
-    frames: u64,
-    frame_bytes: u64,
-    passed_through: u64,
-    requantised: u64,
-    encoded: u64,
-    notices: u64,
-    limited: u64,
-    failed: u64,
-    dropped: JsonDrops,
-    datagrams: u64,
-    datagram_bytes: u64,
-    frames_abandoned: u64,
-    datagrams_abandoned: u64,
-    network: JsonNetwork,
-    capture_to_taken_us: Percentiles,
-    capture_to_sealed_us: Percentiles,
-    capture_to_sent_us: Percentiles,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as the counters that they come from")]
+pub struct Json {
+    pub seconds: f64,
+    /// The last line of a run.
+    pub last: bool,
+    pub frames: u64,
+    pub frame_bytes: u64,
+    pub passed_through: u64,
+    pub requantised: u64,
+    pub encoded: u64,
+    pub notices: u64,
+    pub limited: u64,
+    pub failed: u64,
+    pub dropped: JsonDrops,
+    pub datagrams: u64,
+    pub datagram_bytes: u64,
+    pub frames_abandoned: u64,
+    pub datagrams_abandoned: u64,
+    pub network: JsonNetwork,
+    pub capture_to_taken_us: Percentiles,
+    pub capture_to_sealed_us: Percentiles,
+    pub capture_to_sent_us: Percentiles,
 }
 
-#[derive(Serialize)]
-struct JsonDrops {
-    superseded: u64,
-    flagged: u64,
-    empty: u64,
-    truncated: u64,
-    malformed: u64,
-    oversized: u64,
-    timeouts: u64,
-    io_errors: u64,
-    reopened: u64,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as the counters that they come from")]
+pub struct JsonDrops {
+    pub superseded: u64,
+    pub flagged: u64,
+    pub empty: u64,
+    pub truncated: u64,
+    pub malformed: u64,
+    pub oversized: u64,
+    pub timeouts: u64,
+    pub io_errors: u64,
+    pub reopened: u64,
 }
 
-#[derive(Serialize)]
-struct JsonNetwork {
-    system_calls: u64,
-    segmented: u64,
-    blocked: u64,
-    refused: u64,
-    too_large: u64,
-    unreachable: u64,
-    reopened: u64,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as the counters that they come from")]
+pub struct JsonNetwork {
+    pub system_calls: u64,
+    pub segmented: u64,
+    pub blocked: u64,
+    pub refused: u64,
+    pub too_large: u64,
+    pub unreachable: u64,
+    pub reopened: u64,
 }
 
 /// Opens what `--stats-json` names, replacing what is there; `-` is standard output.

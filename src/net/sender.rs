@@ -121,6 +121,12 @@ impl MediaSender {
         }
     }
 
+    /// Goes on through `other`, a socket for another destination or interface; counts go on too.
+    pub fn move_to(&mut self, mut other: Self) {
+        other.batcher.counters = self.batcher.counters;
+        *self = other;
+    }
+
     fn new(options: &SendOptions, connection: Connection, health: Health) -> Self {
         let batcher = Batcher::new(options.batching, connection.longest());
         let (options, look_at_source) = (options.clone(), Instant::ORIGIN);

@@ -158,6 +158,11 @@ impl Sender {
         Ok(())
     }
 
+    /// Spreads the frames from now on over so much of the frame interval, 0..=100 percent.
+    pub const fn set_pace(&mut self, percent: u8) {
+        self.pace_percent = if percent > 100 { 100 } else { percent };
+    }
+
     /// Bytes of the largest frame that there is room for.
     #[must_use]
     pub const fn room(&self) -> usize {

@@ -8,7 +8,7 @@ use std::{env, fs};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sealcam::camera::devices::Devices;
 use sealcam::camera::source::{Captured, Source, SourceError};
-use sealcam::camera::v4l2::{Camera, CameraSettings};
+use sealcam::camera::v4l2::{Camera, CameraSettings, ControlSetting, ControlValue};
 use sealcam::clock;
 use sealcam::picture::{Picture, RawFormat, RawPicture};
 use sealcam::time::{Duration, Instant};
@@ -41,7 +41,7 @@ impl log::Log for Log {
 /// Does the job of the environment; without effect in a test run that has none.
 ///
 /// A job is `devices`, or words of `key=value`: `path` of the device, `frames` to take, `limit` in ms,
-/// `patience` in ms, `size`, `fps`, `format`, `buffers`, `max` bytes, `hold` (ms that each frame is kept).
+/// `patience` in ms, `size`, `fps`, `format`, `buffers`, `max` bytes, `control` to set (`name:value`), `hold` (ms that each frame is kept).
 pub(crate) fn run() {
     let (Ok(folder), Ok(job)) = (env::var(FOLDER), env::var(JOB)) else { return };
     let folder = PathBuf::from(folder);
@@ -78,6 +78,12 @@ fn parse(folder: &Path, job: &str) -> Job {
             }
             "fps" => job_.settings.fps = Some(value.parse().unwrap()),
             "format" => job_.settings.format = value.parse().unwrap(),
+            "control" => {
+                let (name, value) = value.split_once(':').unwrap();
+                let value =
+                    value.parse().map_or(ControlValue::Item(value.replace('_', " ")), ControlValue::Number);
+                job_.settings.controls.push(ControlSetting { name: name.into(), value });
+            }
             "buffers" => job_.settings.buffers = value.parse().unwrap(),
             "max" => job_.settings.max_frame = value.parse().unwrap(),
             "patience" => job_.settings.patience = millis(),

@@ -12,6 +12,7 @@
 #define MOST_RATES 8
 #define MOST_FAULTS 32
 #define MOST_IMAGES 64
+#define MOST_CONTROLS 8
 #define PATH_LENGTH 512
 #define DEFAULT_NODE "/dev/fakevideo0"
 
@@ -32,6 +33,13 @@ struct fault {
     char word[PATH_LENGTH];
 };
 
+/* One line `control` of a scenario. */
+struct control {
+    uint32_t id, type;
+    long min, max, step, preset;
+    char name[32];
+};
+
 struct scenario {
     char beside_node[PATH_LENGTH], beside_link[PATH_LENGTH];
     bool late_link;
@@ -42,6 +50,8 @@ struct scenario {
     unsigned modes;
     struct fault fault[MOST_FAULTS];
     unsigned faults;
+    struct control control[MOST_CONTROLS];
+    unsigned controls;
     unsigned fps, stride, busy, denied, absent;
     uint64_t no_space;              /* pixels from which on STREAMON gives ENOSPC; 0 = never */
     uint32_t colorspace, ycbcr, quantization;

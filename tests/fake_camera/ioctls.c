@@ -239,14 +239,50 @@ static int stream_off(struct file *file) {
     return 0;
 }
 
-/* A control of a type that older programs do not know, as UVC's region of interest is. */
+/* The scenario's controls, and behind them one of a type that older programs do not know, as UVC's region of
+ * interest is. */
 static int query_control(struct v4l2_query_ext_ctrl *argument) {
-    if (layer() || !(argument->id & V4L2_CTRL_FLAG_NEXT_CTRL))
+    uint32_t after = argument->id & ~V4L2_CTRL_FLAG_NEXT_CTRL, last = V4L2_CID_CAMERA_CLASS_BASE + 36;
+    if (layer() || !(argument->id & V4L2_CTRL_FLAG_NEXT_CTRL) || after >= last)
         return fail(layer() ? ENOTTY : EINVAL);
     memset(argument, 0, sizeof *argument);
-    argument->id = V4L2_CID_CAMERA_CLASS_BASE + 36;
+    for (unsigned i = 0; i < device.scenario.controls; i++) {
+        const struct control *control = &device.scenario.control[i];
+        if (control->id <= after)
+            continue;
+        argument->id = control->id;
+        argument->type = control->type;
+        argument->minimum = control->min, argument->maximum = control->max;
+        argument->step = (uint64_t)control->step, argument->default_value = control->preset;
+        memcpy(argument->name, control->name, sizeof argument->name);
+        return 0;
+    }
+    argument->id = last;
     argument->type = 0x0107;
     return 0;
+}
+
+static const struct control *control_of(uint32_t id) {
+    for (unsigned i = 0; i < device.scenario.controls; i++)
+        if (device.scenario.control[i].id == id)
+            return &device.scenario.control[i];
+    return NULL;
+}
+
+static int query_menu(struct v4l2_querymenu *argument) {
+    const struct control *control = control_of(argument->id);
+    if (!control || (long)argument->index > control->max)
+        return fail(EINVAL);
+    snprintf((char *)argument->name, sizeof argument->name, "Item %u", argument->index);
+    return 0;
+}
+
+static int set_control(struct v4l2_control *argument) {
+    const struct control *control = control_of(argument->id);
+    if (layer() || !control)
+        return fail(layer() ? ENOTTY : EINVAL);
+    device_note("VIDIOC_S_CTRL %s %d\n", control->name, argument->value);
+    return argument->value < control->min || argument->value > control->max ? fail(ERANGE) : 0;
 }
 
 int answer(struct file *file, unsigned long request, void *argument) {
@@ -265,6 +301,9 @@ int answer(struct file *file, unsigned long request, void *argument) {
     case VIDIOC_STREAMON: return stream_on(file);
     case VIDIOC_STREAMOFF: return stream_off(file);
     case VIDIOC_QUERY_EXT_CTRL: return query_control(argument);
+    case VIDIOC_QUERYCTRL: return fail(layer() ? ENOTTY : EINVAL);
+    case VIDIOC_QUERYMENU: return query_menu(argument);
+    case VIDIOC_S_CTRL: return set_control(argument);
     case VIDIOC_QUERYBUF: {
         struct v4l2_buffer *buffer = argument;
         if (!valid(file, buffer))

@@ -59,6 +59,14 @@ static bool fault(struct scenario *scenario, const char *text) {
     return true;
 }
 
+static bool control(struct scenario *scenario, const char *text) {
+    if (scenario->controls == MOST_CONTROLS)
+        return false;
+    struct control *control = &scenario->control[scenario->controls++];
+    return sscanf(text, "%x %u %ld %ld %ld %ld %31[^\n]", &control->id, &control->type, &control->min, &control->max,
+                  &control->step, &control->preset, control->name) == 7;
+}
+
 static bool capabilities(struct scenario *scenario, const char *word) {
     static const struct { const char *word; uint32_t bits; } known[] = {
         { "capture", V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING },
@@ -87,6 +95,7 @@ static bool line(struct scenario *s, const char *key, const char *value) {
     if (!strcmp(key, "caps")) return capabilities(s, value);
     if (!strcmp(key, "mode")) return mode(s, value);
     if (!strcmp(key, "at")) return fault(s, value);
+    if (!strcmp(key, "control")) return control(s, value);
     if (!strcmp(key, "fps")) return sscanf(value, "%u", &s->fps) == 1;
     if (!strcmp(key, "stride")) return sscanf(value, "%u", &s->stride) == 1;
     if (!strcmp(key, "busy")) return sscanf(value, "%u", &s->busy) == 1;

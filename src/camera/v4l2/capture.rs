@@ -12,6 +12,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::controls::ControlSetting;
 use super::formats::Encoding;
 use super::known::Known;
 use super::reason::{OpenError, Reason, denied};
@@ -134,6 +135,7 @@ impl Camera {
             Encoding::Raw(_) => layout.least(),
         };
         self.largest = self.largest.max(frame);
+        session.set_controls(&self.settings.controls);
         self.reason = Reason::Starting;
         self.received = 0;
         self.errors = 0;
@@ -351,6 +353,17 @@ impl Source for Camera {
         if let Some(session) = &mut self.session {
             session.release();
         }
+    }
+
+    fn set_controls(&mut self, controls: &[ControlSetting]) {
+        self.settings.controls = controls.to_vec();
+        if let Some(session) = &self.session {
+            session.set_controls(controls);
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.session.as_ref().map_or(NOTICE_INTERVAL, |session| quiet(&self.settings, session))
     }
 
     fn drops(&self) -> Drops {

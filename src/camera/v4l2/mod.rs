@@ -10,6 +10,7 @@
 //! | `negotiate` | which mode to take: decisions on plain values |
 //! | `formats`, `colour`, `device` | what a device offers, what its samples mean, who it is |
 //! | `by_id`, `known` | names that survive renumbering, and telling a camera from another by them |
+//! | `controls` | exposure, focus and the like: what there is, and setting it |
 //! | `reason`, `listing` | sentences for people |
 //! | `sys` | every ioctl, through the C library |
 //!
@@ -19,6 +20,7 @@
 mod by_id;
 mod capture;
 mod colour;
+mod controls;
 mod device;
 mod formats;
 mod inspect;
@@ -35,6 +37,7 @@ mod sys;
 
 pub use by_id::LINKS;
 pub use capture::Camera;
+pub use controls::{Control, ControlKind, ControlSetting, ControlValue};
 pub use device::{Identity, Kind};
 pub use formats::{Encoding, Extent, Interval, Offer, Rates, Size, SizeOffer, is_bayer};
 pub use negotiate::{
@@ -43,6 +46,7 @@ pub use negotiate::{
 pub use settings::{CameraSettings, Reopen};
 
 pub(super) use by_id::stable_link;
+pub(super) use controls::controls;
 pub(super) use device::Device;
 pub(super) use formats::offers;
 pub(super) use reason::code;

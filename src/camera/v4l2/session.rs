@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::controls::{self, ControlSetting};
 use super::device::{Device, Identity, Kind};
 use super::formats::{Encoding, Interval, Offer, offers};
 use super::inspect::{Layout, Rules, Whole, captured_at, inspect};
@@ -169,6 +170,11 @@ impl Session {
         {
             log::warn!("{path}: {fps} fps cannot be had; {} instead", self.describe());
         }
+    }
+
+    /// Sets controls; what cannot be set is told in the log.
+    pub(super) fn set_controls(&self, settings: &[ControlSetting]) {
+        controls::apply(&self.device.node, &self.path, settings);
     }
 
     /// The mode that runs, as the driver has set it: `MJPG 1280x720 at 30 fps`.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::by_id::LINKS;
+use super::controls::ControlSetting;
 use super::formats::Size;
 use super::negotiate::{FormatChoice, Wish};
 use super::session::Request;
@@ -28,6 +29,8 @@ pub struct CameraSettings {
     pub patience: Duration,
     /// Back-off between attempts to open a device that is there but does not open.
     pub reopen: Reopen,
+    /// Controls to set whenever the device has been opened.
+    pub controls: Vec<ControlSetting>,
     /// Folder of the stable links `by-id` and `by-path`.
     pub links: PathBuf,
 }
@@ -55,6 +58,7 @@ impl CameraSettings {
             max_frame: 16 << 20,
             patience: Duration::from_secs(2),
             reopen: Reopen { first: Duration::from_millis(100), longest: Duration::from_secs(2) },
+            controls: Vec::new(),
             links: LINKS.into(),
         }
     }

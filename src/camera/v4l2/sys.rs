@@ -18,8 +18,9 @@ use v4l::FourCC;
 use v4l::buffer::Type;
 use v4l::memory::Memory;
 use v4l::v4l_sys::{
-    v4l2_buffer, v4l2_capability, v4l2_fmtdesc, v4l2_format, v4l2_fract, v4l2_frmivalenum, v4l2_frmsizeenum,
-    v4l2_pix_format, v4l2_requestbuffers, v4l2_streamparm,
+    v4l2_buffer, v4l2_capability, v4l2_control, v4l2_fmtdesc, v4l2_format, v4l2_fract, v4l2_frmivalenum,
+    v4l2_frmsizeenum, v4l2_pix_format, v4l2_query_ext_ctrl, v4l2_queryctrl, v4l2_querymenu,
+    v4l2_requestbuffers, v4l2_streamparm,
 };
 
 mod raw {
@@ -35,6 +36,10 @@ mod raw {
     nix::ioctl_write_ptr!(streamon, b'V', 18, c_int);
     nix::ioctl_write_ptr!(streamoff, b'V', 19, c_int);
     nix::ioctl_readwrite!(s_parm, b'V', 22, v4l2_streamparm);
+    nix::ioctl_readwrite!(s_ctrl, b'V', 28, v4l2_control);
+    nix::ioctl_readwrite!(queryctrl, b'V', 36, v4l2_queryctrl);
+    nix::ioctl_readwrite!(querymenu, b'V', 37, v4l2_querymenu);
+    nix::ioctl_readwrite!(query_ext_ctrl, b'V', 103, v4l2_query_ext_ctrl);
     nix::ioctl_readwrite!(enum_framesizes, b'V', 74, v4l2_frmsizeenum);
     nix::ioctl_readwrite!(enum_frameintervals, b'V', 75, v4l2_frmivalenum);
 }
@@ -240,6 +245,46 @@ impl Node {
         let kind = Type::VideoCapture as c_int;
         // SAFETY: a valid int, borrowed for the call.
         repeat("VIDIOC_STREAMOFF", || unsafe { raw::streamoff(self.raw(), &raw const kind) })?;
+        Ok(())
+    }
+
+    /// The control `id`, or the first one after it with `V4L2_CTRL_FLAG_NEXT_CTRL`.
+    pub(super) fn extended_control(&self, id: u32) -> Result<v4l2_query_ext_ctrl, Refused> {
+        // SAFETY: plain integers and bytes, for which all zeros is a value.
+        let mut control: v4l2_query_ext_ctrl = unsafe { zeroed() };
+        control.id = id;
+        let call = "VIDIOC_QUERY_EXT_CTRL";
+        // SAFETY: a valid v4l2_query_ext_ctrl, borrowed for the call.
+        repeat(call, || unsafe { raw::query_ext_ctrl(self.raw(), &raw mut control) })?;
+        Ok(control)
+    }
+
+    /// As [`Node::extended_control`], for drivers and layers that know only the older call.
+    pub(super) fn control(&self, id: u32) -> Result<v4l2_queryctrl, Refused> {
+        // SAFETY: plain integers and bytes, for which all zeros is a value.
+        let mut control: v4l2_queryctrl = unsafe { zeroed() };
+        control.id = id;
+        // SAFETY: a valid v4l2_queryctrl, borrowed for the call.
+        repeat("VIDIOC_QUERYCTRL", || unsafe { raw::queryctrl(self.raw(), &raw mut control) })?;
+        Ok(control)
+    }
+
+    /// The item of number `index` of the menu `id`: its text, and what it means in an integer menu.
+    pub(super) fn menu_item(&self, id: u32, index: u32) -> Result<([u8; 32], i64), Refused> {
+        // SAFETY: plain integers and a union of them, for which all zeros is a value.
+        let mut item: v4l2_querymenu = unsafe { zeroed() };
+        item.id = id;
+        item.index = index;
+        // SAFETY: a valid v4l2_querymenu, borrowed for the call.
+        repeat("VIDIOC_QUERYMENU", || unsafe { raw::querymenu(self.raw(), &raw mut item) })?;
+        // SAFETY: both members are plain integers, for which every bit pattern is a value.
+        Ok(unsafe { (item.__bindgen_anon_1.name, item.__bindgen_anon_1.value) })
+    }
+
+    pub(super) fn set_control(&self, id: u32, value: i32) -> Result<(), Refused> {
+        let mut control = v4l2_control { id, value };
+        // SAFETY: a valid v4l2_control, borrowed for the call.
+        repeat("VIDIOC_S_CTRL", || unsafe { raw::s_ctrl(self.raw(), &raw mut control) })?;
         Ok(())
     }
 

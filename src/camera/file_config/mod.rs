@@ -1,0 +1,267 @@
+//! The configuration file of the service: TOML, every option of `sealcam stream` and what only a service has.
+//!
+//! ```toml
+//! schema = 1
+//!
+//! [stream]
+//! to = "192.168.1.20:5000"
+//! key = "credential:secret.key"       # or a path
+//! pace = 25                           # and interface, loopback, ttl, dscp, packet-size, frames, stats-json
+//!
+//! [[source]]                          # one or more; the first is sent at the start
+//! name = "front"
+//! source = "/dev/video0"
+//! size = "1280x720"                   # and format, fps, quality, area, camera-config
+//! controls = { power_line_frequency = "50 Hz", auto_exposure = 1, exposure_time_absolute = 200 }
+//!
+//! [service]
+//! active = "front"                    # or "off"; and state, control, landlock
+//!
+//! [health]
+//! listen = "127.0.0.1:9464"
+//! ```
+//!
+//! Relative paths begin at the folder of the file. Unknown keys are refused, so that a mistyped one is not
+//! without effect in silence.
+//!
+//! # Schema versions
+//!
+//! `schema` says which edition of these tables a file is written for; this is edition [`SCHEMA`]. New keys do
+//! not make a new edition, for files without them mean what they meant. Where a key changes its name or its
+//! meaning, the number goes up, and the tables of the edition before stay, as a module of their own that
+//! fills in the same [`StreamDraft`]: older files go on working, and `sealcam check` prints them as a file of
+//! the newest edition. A file of a newer edition is refused with the advice to update the program.
+
+mod print;
+mod tables;
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Spanned;
+
+use super::config::{NamedSource, OFF, Setting, StreamConfig, StreamDraft};
+use super::settings_file::{SettingsError, SettingsFile};
+use crate::exit::RunError;
+use tables::Tables;
+
+pub use print::Effective;
+
+/// The edition of the tables that this program writes.
+pub const SCHEMA: i64 = 1;
+
+/// Settings of the service.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// The stream and its sources.
+    pub stream: StreamConfig,
+    /// Which source is sent at the start; `None` sends nothing until someone switches.
+    pub active: Option<usize>,
+    /// The name that the file gives for it, if it does.
+    pub asked: Option<String>,
+    /// Where the control socket is; `None` for [`super::control::default_path`].
+    pub control: Option<PathBuf>,
+    /// Whether the process gives up its access to files that it does not need.
+    pub landlock: bool,
+    /// Where figures and health are told over HTTP.
+    pub health: Option<SocketAddr>,
+}
+
+impl ServiceConfig {
+    /// The number and settings of the source called `name`.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<(usize, &NamedSource)> {
+        self.stream.sources.iter().enumerate().find(|(_, source)| source.name == name)
+    }
+}
+
+/// A configuration file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    error: SettingsError,
+    /// It may be usable later, when a name can be looked up.
+    passing: bool,
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+impl From<SettingsError> for Unusable {
+    fn from(error: SettingsError) -> Self {
+        Self { error, passing: false }
+    }
+}
+
+impl From<Unusable> for RunError {
+    fn from(why: Unusable) -> Self {
+        if why.passing { Self::Failed(why.to_string()) } else { Self::Usage(why.to_string()) }
+    }
+}
+
+/// Reads and checks a configuration file, and the files that it names but the key.
+///
+/// # Errors
+///
+/// [`Unusable`], as `FILE:LINE:COLUMN: problem` with the mend.
+pub fn read(path: &Path) -> Result<ServiceConfig, Unusable> {
+    from_file(&SettingsFile::read(path)?)
+}
+
+/// As [`read`], from a text that is taken for the content of `path`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn parse(path: &Path, text: &str) -> Result<ServiceConfig, Unusable> {
+    from_file(&SettingsFile::from_text(path, text))
+}
+
+fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
+    check_schema(file)?;
+    let tables: Tables = from_toml(file)?;
+    let places = Places::of(&tables);
+    let folder = file.path().parent().unwrap_or(Path::new(""));
+    let active = tables.service.active.clone();
+    let control = tables.service.control.as_ref().map(|path| tables::below(folder, path));
+    let (landlock, health) = (tables.service.landlock, tables.health.listen.as_ref().map(|listen| listen.0));
+    let stream: StreamConfig =
+        tables.draft(folder).try_into().map_err(|why: super::config::ConfigError| {
+            let problem = match why.setting {
+                // These name their own file.
+                Setting::Area(_) | Setting::CameraConfig(_) => why.why,
+                setting => format!("{}: {}", key_of(setting), why.why),
+            };
+            Unusable { error: file.error_at(places.of_setting(why.setting), problem), passing: why.passing }
+        })?;
+    let asked = active.as_ref().map(|name| name.get_ref().clone());
+    let mut config = ServiceConfig { stream, active: Some(0), asked, control, landlock, health };
+    if let Some(name) = active {
+        config.active = match config.source(name.as_ref()) {
+            Some((number, _)) => Some(number),
+            None if name.as_ref() == OFF => None,
+            None => {
+                let names: Vec<&str> = config.stream.sources.iter().map(|s| s.name.as_str()).collect();
+                let problem = format!(
+                    "active: no source is called {:?}; there are {}, and {OFF}",
+                    name.as_ref(),
+                    names.join(", ")
+                );
+                return Err(file.error_at(name.span().start, problem).into());
+            }
+        };
+    }
+    Ok(config)
+}
+
+/// Looks at nothing but the edition, so that a file of another one is not called wrong for its keys.
+fn check_schema(file: &SettingsFile) -> Result<(), SettingsError> {
+    #[derive(Deserialize)]
+    struct Edition {
+        schema: Option<Spanned<i64>>,
+        #[serde(flatten)]
+        _rest: IgnoredAny,
+    }
+    let edition: Edition = from_toml(file)?;
+    let Some(schema) = edition.schema else {
+        let problem = format!("no schema: write `schema = {SCHEMA}` as the first line");
+        return Err(file.error_at(0, problem));
+    };
+    let at = |problem| Err(file.error_at(schema.span().start, problem));
+    match *schema.get_ref() {
+        SCHEMA => Ok(()),
+        newer if newer > SCHEMA => at(format!(
+            "schema {newer} is of a newer sealcam; this one ({}) knows schema {SCHEMA}: update sealcam, or \
+             write the file for schema {SCHEMA}",
+            env!("CARGO_PKG_VERSION")
+        )),
+        unknown => at(format!("there never was a schema {unknown}: write `schema = {SCHEMA}`")),
+    }
+}
+
+fn from_toml<T: for<'de> Deserialize<'de>>(file: &SettingsFile) -> Result<T, SettingsError> {
+    toml::from_str(file.text()).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        file.error_at(at, error.message().replace('\n', ", "))
+    })
+}
+
+/// What a setting is called in the file.
+const fn key_of(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Destination => "to",
+        Setting::Loopback => "loopback",
+        Setting::PacketSize => "packet-size",
+        Setting::Sources | Setting::Source(_) => "source",
+        Setting::Name(_) => "name",
+        Setting::CameraConfig(_) => "camera-config",
+        Setting::Area(_) => "area",
+    }
+}
+
+/// Where in the text the settings stand that are checked against each other.
+struct Places {
+    destination: Range<usize>,
+    loopback: Option<Range<usize>>,
+    packet_size: Option<Range<usize>>,
+    sources: Vec<SourcePlaces>,
+}
+
+struct SourcePlaces {
+    table: Range<usize>,
+    name: Option<Range<usize>>,
+    source: Option<Range<usize>>,
+    camera_config: Option<Range<usize>>,
+    area: Option<Range<usize>>,
+}
+
+impl Places {
+    fn of(tables: &Tables) -> Self {
+        let stream = &tables.stream;
+        let sources = tables.source.iter().map(|table| {
+            let source = table.get_ref();
+            SourcePlaces {
+                table: table.span(),
+                name: source.name.as_ref().map(Spanned::span),
+                source: source.source.as_ref().map(Spanned::span),
+                camera_config: source.camera_config.as_ref().map(Spanned::span),
+                area: source.area.as_ref().map(Spanned::span),
+            }
+        });
+        Self {
+            destination: stream.to.span(),
+            loopback: stream.loopback.as_ref().map(Spanned::span),
+            packet_size: stream.packet_size.as_ref().map(Spanned::span),
+            sources: sources.collect(),
+        }
+    }
+
+    fn of_setting(&self, setting: Setting) -> usize {
+        let source = |number: usize, place: fn(&SourcePlaces) -> &Option<Range<usize>>| {
+            let source = self.sources.get(number)?;
+            Some(place(source).clone().unwrap_or_else(|| source.table.clone()))
+        };
+        let place = match setting {
+            Setting::Destination => Some(self.destination.clone()),
+            Setting::Loopback => self.loopback.clone(),
+            Setting::PacketSize => self.packet_size.clone(),
+            Setting::Sources => self.sources.last().map(|source| source.table.clone()),
+            Setting::Name(number) => source(number, |places| &places.name),
+            Setting::Source(number) => source(number, |places| &places.source),
+            Setting::CameraConfig(number) => source(number, |places| &places.camera_config),
+            Setting::Area(number) => source(number, |places| &places.area),
+        };
+        place.map_or(0, |place| place.start)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! Gives up access to files that the service does not need, by Landlock, where the kernel offers it.
+//!
+//! What stays: devices, to be read, written and asked; programs, libraries and settings of the system, to be
+//! read (libcamera's preloaded layer loads its parts when a camera is opened, and names are looked up when
+//! the configuration is read again); sysfs and procfs, to be read; and the folders that the configuration
+//! names. TCP connections to elsewhere are given up too; UDP is not governed by Landlock.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, make_bitflags,
+};
+use serde::{Deserialize, Serialize};
+
+/// The newest edition of Landlock whose rights are handled; older kernels enforce what they know.
+const EDITION: ABI = ABI::V5;
+
+/// What is read from wherever a system keeps it.
+const READ: &[&str] = &[
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/etc",
+    "/opt",
+    "/sys",
+    "/proc",
+    "/run/udev",
+    "/run/systemd",
+    "/run/resolvconf",
+];
+
+/// What the process still needs files for.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// Folders and files to be read.
+    pub read: Vec<PathBuf>,
+    /// Folders in which files are made, changed and deleted.
+    pub write: Vec<PathBuf>,
+}
+
+/// What keeps the process from doing more than it should, as far as the kernel tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// Access to files.
+    pub landlock: Landlock,
+    /// No program that it starts can have more rights.
+    pub no_new_privs: bool,
+    /// Filters of system calls are in force.
+    pub seccomp: bool,
+}
+
+/// Whether Landlock is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Landlock {
+    /// All that is asked for.
+    Enforced,
+    /// What this kernel knows of it.
+    Partly,
+    /// The kernel does not offer it.
+    NotOffered,
+    /// The configuration does without it.
+    SwitchedOff,
+}
+
+impl fmt::Display for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.landlock {
+            Landlock::Enforced => "Landlock enforced",
+            Landlock::Partly => "Landlock enforced as far as this kernel knows it",
+            Landlock::NotOffered => "Landlock not offered by this kernel",
+            Landlock::SwitchedOff => "Landlock switched off",
+        })?;
+        f.write_str(if self.no_new_privs { ", no new privileges" } else { ", new privileges possible" })?;
+        f.write_str(if self.seccomp { ", system calls filtered" } else { ", system calls not filtered" })
+    }
+}
+
+impl Sandbox {
+    /// Gives up what `needs` does not name, in this thread and those it starts from now on, and looks at
+    /// what is in force then. `None` gives up nothing.
+    ///
+    /// What the kernel refuses is told in the log, and the service goes on: the rest of its sandbox is
+    /// systemd's.
+    pub fn enter(needs: Option<&Needs>) -> Self {
+        let landlock = match needs.map(restrict) {
+            None => Landlock::SwitchedOff,
+            Some(Ok(RulesetStatus::FullyEnforced)) => Landlock::Enforced,
+            Some(Ok(RulesetStatus::PartiallyEnforced)) => Landlock::Partly,
+            Some(Ok(RulesetStatus::NotEnforced)) => Landlock::NotOffered,
+            Some(Err(why)) => {
+                log::warn!("Landlock: {why}; going on without");
+                Landlock::NotOffered
+            }
+        };
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+        Self {
+            landlock,
+            no_new_privs: number(&status, "NoNewPrivs:") == Some(1),
+            // 2 is SECCOMP_MODE_FILTER.
+            seccomp: number(&status, "Seccomp:") == Some(2),
+        }
+    }
+}
+
+fn number(status: &str, key: &str) -> Option<u32> {
+    status.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
+}
+
+fn restrict(needs: &Needs) -> Result<RulesetStatus, RulesetError> {
+    let all = AccessFs::from_all(EDITION);
+    let read = AccessFs::from_read(EDITION);
+    let device = make_bitflags!(AccessFs::{ ReadFile | ReadDir | WriteFile | IoctlDev });
+    // Neither devices nor programs are made or started there.
+    let write = all & !make_bitflags!(AccessFs::{ Execute | MakeChar | MakeBlock | IoctlDev });
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)?
+        .handle_access(AccessNet::ConnectTcp)?
+        .create()?;
+    let only_read = make_bitflags!(AccessFs::{ ReadFile | ReadDir });
+    let wanted = READ.iter().map(|path| (PathBuf::from(path), read));
+    let wanted = wanted.chain([(PathBuf::from("/dev"), device)]);
+    let wanted = wanted.chain(needs.read.iter().map(|path| (path.clone(), only_read)));
+    let wanted = wanted.chain(needs.write.iter().map(|path| (path.clone(), write)));
+    for (path, access) in wanted {
+        rules = allow(rules, path, access)?;
+    }
+    rules.restrict_self().map(|status| status.ruleset)
+}
+
+/// What is not there needs no rule.
+fn allow(
+    rules: landlock::RulesetCreated,
+    path: PathBuf,
+    access: BitFlags<AccessFs>,
+) -> Result<landlock::RulesetCreated, RulesetError> {
+    let is_folder = path.is_dir();
+    let Ok(fd) = PathFd::new(path) else { return Ok(rules) };
+    // Rights of folders make no sense for a file.
+    let access = if is_folder { access } else { access & AccessFs::from_file(EDITION) };
+    rules.add_rule(PathBeneath::new(fd, access))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_s_words_are_understood() {
+        let status = "Name:\tsealcam\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t9\n";
+        assert_eq!(number(status, "NoNewPrivs:"), Some(1));
+        assert_eq!(number(status, "Seccomp:"), Some(2));
+        assert_eq!(number("", "Seccomp:"), None);
+    }
+
+    #[test]
+    fn what_is_not_named_cannot_be_reached_any_more() {
+        let (kept, lost) = (crate::keys::state::test_folder(), crate::keys::state::test_folder());
+        fs::write(lost.path().join("a"), "a").unwrap();
+        let (inside, outside) = (kept.path().join("a"), lost.path().join("a"));
+        // Only the thread is restricted, and it ends.
+        let needs = Needs { read: vec![], write: vec![kept.path().to_owned()] };
+        let result = std::thread::spawn(move || {
+            let sandbox = Sandbox::enter(Some(&needs));
+            let wrote = fs::write(&inside, "b").and_then(|()| fs::remove_file(&inside));
+            let devices = fs::read("/dev/null").and_then(|_| fs::write("/dev/null", "x"));
+            (sandbox, wrote, devices, fs::read("/proc/self/stat"), fs::read(&outside))
+        });
+        let (sandbox, wrote, devices, proc, outside) = result.join().unwrap();
+        assert!(wrote.is_ok() && devices.is_ok() && proc.is_ok(), "{wrote:?} {devices:?} {proc:?}");
+        if sandbox.landlock == Landlock::Enforced {
+            assert_eq!(outside.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+            assert!(sandbox.no_new_privs);
+        }
+        assert!(fs::read(lost.path().join("a")).is_ok(), "other threads keep their rights");
+    }
+}

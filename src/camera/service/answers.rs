@@ -1,0 +1,160 @@
+//! What is told and done on request.
+
+use super::{House, Service};
+use crate::camera::board::Board;
+use crate::camera::config::{NamedSource, OFF};
+use crate::camera::control::{Reply, Request, SourceState, respond};
+use crate::camera::flow::Verdict;
+use crate::camera::http::{self, Page};
+use crate::camera::metrics;
+use crate::camera::run::Running;
+use crate::camera::server::Response;
+use crate::camera::status::{Health, Status};
+use crate::camera::streaming::Streaming;
+use crate::time::{Duration, Instant};
+
+/// Files of sysfs are read at most so often, however many ask.
+const BOARD_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Service {
+    /// Serves what has come to the doors.
+    pub(super) fn serve(&mut self, now: Instant, running: &mut Running) {
+        let Self { doors, house, .. } = self;
+        let mut switched = false;
+        doors.control.serve(now, |bytes| {
+            respond(bytes, |request| {
+                switched |= matches!(request, Request::Source { .. });
+                house.answer(now, request, running)
+            })
+        });
+        if let Some(health) = &mut doors.health {
+            health.serve(now, |bytes| house.page(now, bytes, running));
+        }
+        if switched {
+            self.retry_at = running.stream.stands_in().then(|| now + super::RETRY);
+        }
+    }
+}
+
+impl House {
+    fn answer(&mut self, now: Instant, request: Request, running: &mut Running) -> Reply {
+        match request {
+            Request::Status {} => {
+                let status = self.whole_status(now, running);
+                Reply { ok: true, status: Some(Box::new(status)), ..Reply::default() }
+            }
+            Request::Sources {} => listing(&running.stream),
+            Request::Source { name } => match switch(&name, now, &mut running.stream) {
+                Ok(()) => listing(&running.stream),
+                Err(why) => {
+                    log::warn!("source {name}: {why}");
+                    Reply::refusal(why)
+                }
+            },
+        }
+    }
+
+    fn page(&mut self, now: Instant, bytes: &[u8], running: &Running) -> Response {
+        let (page, head_only) = match http::parse(bytes) {
+            http::Request::More => return Response::More,
+            http::Request::Refused(status) => return http::refusal(status),
+            http::Request::Page { page, head_only } => (page, head_only),
+        };
+        match page {
+            Page::Metrics => {
+                let text = metrics::text(&self.whole_status(now, running));
+                http::answer(http::Status::Ok, &text, head_only)
+            }
+            Page::Health => {
+                let verdict = running.stream.flow().verdict(now);
+                let status = if verdict.is_good() { http::Status::Ok } else { http::Status::Unavailable };
+                http::answer(status, &format!("{verdict}\n"), head_only)
+            }
+        }
+    }
+
+    fn whole_status(&mut self, now: Instant, running: &Running) -> Status {
+        let board = match &self.board {
+            Some((read, board)) if now.since(*read) < BOARD_INTERVAL => board.clone(),
+            _ => {
+                let board = Board::of_this_machine();
+                self.board = Some((now, board.clone()));
+                board
+            }
+        };
+        self.status(now, running, board)
+    }
+
+    /// What the service does.
+    pub(super) fn status(&self, now: Instant, running: &Running, board: Board) -> Status {
+        let stream = &running.stream;
+        let figures = stream.figures(now);
+        let (fps, megabits) = running.reporter.rates(&figures);
+        let (number, key, datagram) = stream.identity();
+        let verdict = stream.flow().verdict(now);
+        let name = stream.active().map(|at| stream.config().sources[at].name.clone());
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: self.path.display().to_string(),
+            stream: number,
+            to: stream.config().send.to.to_string(),
+            key: key.to_owned(),
+            datagram,
+            health: Health {
+                healthy: verdict.is_good(),
+                idle: verdict == Verdict::Idle,
+                why: verdict.to_string(),
+                since_new_frame: stream.flow().since_new(now).map(|time| time.as_secs_f64()),
+            },
+            active: name,
+            source: stream.describe(),
+            sources: states(stream),
+            fps,
+            megabits,
+            figures: figures.json(false),
+            board,
+            sandbox: self.sandbox.clone(),
+        }
+    }
+}
+
+/// Switches to the source `name`, or to none.
+fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String> {
+    if name == OFF {
+        stream.close();
+        log::info!("switched off: no source is sent");
+        return Ok(());
+    }
+    let sources = &stream.config().sources;
+    let Some(number) = sources.iter().position(|source| source.name == name) else {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        return Err(format!("no source is called {name:?}; there are {}, and {OFF}", names.join(", ")));
+    };
+    let before = stream.active();
+    if before == Some(number) && !stream.stands_in() {
+        return Ok(());
+    }
+    let opened = stream.open(number, now).map_err(|why| why.to_string());
+    match (&opened, stream.active(), before) {
+        (Ok(()), ..) => log::info!("switched to source {name}"),
+        // Neither the new one nor, again, the old one could be opened.
+        (Err(why), None, Some(before)) => stream.stand_in(before, why, now),
+        _ => {}
+    }
+    opened
+}
+
+fn listing(stream: &Streaming) -> Reply {
+    let sources = states(stream);
+    let active = sources.iter().find(|source| source.active).map(|source| source.name.clone());
+    Reply { ok: true, active, sources, ..Reply::default() }
+}
+
+fn states(stream: &Streaming) -> Vec<SourceState> {
+    let state = |(at, source): (usize, &NamedSource)| SourceState {
+        name: source.name.clone(),
+        source: source.picture.source.to_string(),
+        active: stream.active() == Some(at),
+    };
+    stream.config().sources.iter().enumerate().map(state).collect()
+}

@@ -1,0 +1,260 @@
+//! `sealcam run`: a stream that a configuration file describes, and what a service has beside it.
+//!
+//! Control socket, health, watchdog, reload and switching of sources are attended to in the turns of the
+//! stream's own loop; nothing of it waits. A source that cannot be opened does not end the service: a notice
+//! says why, and opening is tried again.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | here | the start; what is due in a turn |
+//! | `answers` | what is told and done on request |
+//! | `renew` | the configuration read again |
+
+mod answers;
+mod renew;
+
+use std::io::Stderr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use nix::poll::PollFd;
+use nix::sys::signal::Signal;
+
+use super::board::Board;
+use super::config::{NamedSource, SourceSpec};
+use super::control::{ControlSocket, default_path};
+use super::file_config::{self, ServiceConfig};
+use super::notify;
+use super::reporter::Reporter;
+use super::run::{self, Attendant, Fds, Running};
+use super::sandbox::{Needs, Sandbox};
+use super::server::Server;
+use super::source::SourceError;
+use super::streaming::{Materials, Streaming};
+use super::watchdog::Watchdog;
+use crate::clock;
+use crate::exit::RunError;
+use crate::live::LiveText;
+use crate::signals::Signals;
+use crate::time::{Duration, Instant};
+
+/// From one attempt to open a source that cannot be opened to the next.
+const RETRY: Duration = Duration::from_secs(5);
+/// How often it is looked at whether systemd is to be told something new.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often systemd is told the figures although nothing has happened.
+const TELL: Duration = Duration::from_secs(10);
+
+/// What a service has beside its stream.
+struct Service {
+    doors: Doors,
+    house: House,
+    watchdog: Watchdog,
+    /// The watchdog is not fed, and the log says so.
+    starving: bool,
+    /// When a source that cannot be opened is tried again.
+    retry_at: Option<Instant>,
+    look_at: Instant,
+    told: Option<Told>,
+}
+
+/// Where requests come from.
+struct Doors {
+    control: Server<ControlSocket>,
+    health: Option<Server<TcpListener>>,
+}
+
+/// What requests are answered from.
+struct House {
+    path: PathBuf,
+    config: ServiceConfig,
+    sandbox: Sandbox,
+    board: Option<(Instant, Board)>,
+}
+
+/// What systemd was told last.
+#[derive(Clone, Copy, PartialEq)]
+struct Told {
+    healthy: bool,
+    active: Option<usize>,
+    at: Instant,
+}
+
+/// Runs the service that the file at `path` describes, until a signal ends it.
+///
+/// # Errors
+///
+/// [`RunError`] with a sentence that names the mend, if it cannot start. A camera that is not there, or no
+/// network, is no reason.
+pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
+    let path = std::path::absolute(path).map_err(RunError::failed)?;
+    let config = file_config::read(&path)?;
+    let stats = run::stats_target(&config.stream)?;
+    let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+    let signals = Signals::hold(&held).map_err(RunError::failed)?;
+    let now = clock::now();
+    let materials = Materials::gather(&config.stream)?;
+    let control = ControlSocket::make(&config.control.clone().unwrap_or_else(default_path))?;
+    let health = config.health.map(listen).transpose()?;
+    let stream = Streaming::new(&config.stream, &materials, now)?;
+    let needs = config.landlock.then(|| needs(&path, &config, &materials, &control));
+    let sandbox = Sandbox::enter(needs.as_ref());
+    log::info!("{}: control socket {}; {sandbox}", path.display(), control.path().display());
+    // Its thread, if there is one, is to be held back as well.
+    let reporter = Reporter::start(now, stats, live)?;
+    let mut running = Running { stream, reporter };
+    running.stream.introduce();
+    notify::ready("starting the source");
+    let active = config.active;
+    let mut service = Service {
+        doors: Doors { control: Server::new(control), health },
+        house: House { path, config, sandbox, board: None },
+        watchdog: Watchdog::new(notify::watchdog_limit(), now),
+        starving: false,
+        retry_at: None,
+        look_at: now,
+        told: None,
+    };
+    match active {
+        Some(number) => service.open(number, now, &mut running.stream),
+        None => log::info!("no source is sent until one is switched to (`sealcam source NAME`)"),
+    }
+    run::run(&signals, running, &mut service)
+}
+
+/// Opens the listener for health.
+fn listen(at: SocketAddr) -> Result<Server<TcpListener>, RunError> {
+    let wrong = |why| RunError::Failed(format!("health at {at}: {why}; name another address with `listen`"));
+    let listener = TcpListener::bind(at).map_err(wrong)?;
+    listener.set_nonblocking(true).map_err(wrong)?;
+    log::info!("health at http://{at}/healthz, figures at http://{at}/metrics");
+    Ok(Server::new(listener))
+}
+
+/// What the process needs files for once it runs.
+fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &ControlSocket) -> Needs {
+    let folder = |path: &Path| path.parent().map(Path::to_owned);
+    let mut needs = Needs::default();
+    // Folders, because editors put a new file in the place of the old one.
+    needs.read.extend(folder(path));
+    for NamedSource { picture, area_file, camera_config_file, .. } in &config.stream.sources {
+        let files = area_file.iter().chain(camera_config_file);
+        needs.read.extend(files.filter_map(|path| folder(path)));
+        if let SourceSpec::File(path) = &picture.source {
+            needs.read.push(path.clone());
+        }
+    }
+    needs.write.push(materials.state().path().to_owned());
+    needs.write.extend(folder(control.path()));
+    needs
+}
+
+impl Service {
+    /// Opens a source, or says in its place why that is not possible.
+    fn open(&mut self, number: usize, now: Instant, stream: &mut Streaming) {
+        self.retry_at = None;
+        if let Err(why) = stream.open(number, now) {
+            self.stand_in(number, &why.to_string(), now, stream);
+        }
+    }
+
+    fn stand_in(&mut self, number: usize, why: &str, now: Instant, stream: &mut Streaming) {
+        log::error!("source {}: {why}; trying again", stream.config().sources[number].name);
+        stream.stand_in(number, why, now);
+        self.retry_at = Some(now + RETRY);
+    }
+
+    /// Tries again to open what could not be opened; its notice stays meanwhile.
+    fn retry(&mut self, now: Instant, stream: &mut Streaming) {
+        self.retry_at = None;
+        if let Some(number) = stream.active().filter(|_| stream.stands_in())
+            && let Err(why) = stream.open(number, now)
+        {
+            log::debug!("source {}: {why}", stream.config().sources[number].name);
+            self.retry_at = Some(now + RETRY);
+        }
+    }
+
+    fn feed(&mut self, now: Instant, stream: &Streaming) {
+        if self.watchdog.due().is_none_or(|due| now < due) {
+            return;
+        }
+        let alive = stream.flow().is_alive(now);
+        if self.watchdog.feed(now, alive) {
+            notify::watchdog();
+        }
+        if !alive && !self.starving {
+            log::error!("{}; the watchdog is not fed until something comes", stream.flow().verdict(now));
+        }
+        self.starving = !alive;
+    }
+
+    /// Tells systemd what has changed, or the figures of the moment.
+    fn tell(&mut self, now: Instant, running: &Running) {
+        self.look_at = now + LOOK;
+        let healthy = running.stream.flow().verdict(now).is_good();
+        let active = running.stream.active();
+        if self.told.is_some_and(|t| t.healthy == healthy && t.active == active && now < t.at + TELL) {
+            return;
+        }
+        self.told = Some(Told { healthy, active, at: now });
+        notify::status(&self.house.status(now, running, Board::default()).line());
+    }
+}
+
+impl Doors {
+    fn wake_at(&self) -> Option<Instant> {
+        self.control.wake_at().into_iter().chain(self.health.as_ref().and_then(Server::wake_at)).min()
+    }
+}
+
+impl Attendant for Service {
+    fn wait_for<'a>(&'a self, fds: &mut Fds<'a>, until: Instant) -> Instant {
+        let health = self.doors.health.iter().flat_map(Server::descriptors);
+        for (fd, flags) in self.doors.control.descriptors().chain(health) {
+            // Two servers fit in.
+            let _ = fds.push(PollFd::new(fd, flags));
+        }
+        let due = [self.doors.wake_at(), self.watchdog.due(), self.retry_at, Some(self.look_at)];
+        due.into_iter().flatten().fold(until, Instant::min)
+    }
+
+    fn attend(&mut self, now: Instant, ready: bool, running: &mut Running) {
+        if ready || self.doors.wake_at().is_some_and(|at| now >= at) {
+            self.serve(now, running);
+        }
+        self.feed(now, &running.stream);
+        if self.retry_at.is_some_and(|at| now >= at) {
+            self.retry(now, &mut running.stream);
+        }
+        if now >= self.look_at {
+            self.tell(now, running);
+        }
+    }
+
+    fn hang_up(&mut self, now: Instant, running: &mut Running) {
+        notify::reloading();
+        self.renew(now, running);
+        notify::ready(&self.house.status(now, running, Board::default()).line());
+    }
+
+    fn source_ended(
+        &mut self,
+        now: Instant,
+        why: SourceError,
+        running: &mut Running,
+    ) -> Result<bool, RunError> {
+        let Some(number) = running.stream.active() else { return Ok(true) };
+        let from_pipe = running.stream.config().sources[number].picture.source == SourceSpec::Stdin;
+        if matches!(why, SourceError::Ended) && from_pipe {
+            // It can only be restarted together with what wrote to it.
+            return Err(RunError::Failed("standard input has ended".into()));
+        }
+        self.stand_in(number, &why.to_string(), now, &mut running.stream);
+        Ok(true)
+    }
+
+    fn stop(&mut self) {
+        notify::stopping();
+    }
+}

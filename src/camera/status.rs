@@ -1,0 +1,153 @@
+//! What a service does: for people, as JSON, and for systemd in a line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::board::Board;
+use super::control::SourceState;
+use super::sandbox::Sandbox;
+use super::stats::Json;
+
+/// What a service does at a moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: String,
+    /// The configuration file.
+    pub config: String,
+    /// The number of the stream.
+    pub stream: String,
+    /// The destination.
+    pub to: String,
+    /// Fingerprint of the key.
+    pub key: String,
+    /// Bytes of a datagram.
+    pub datagram: usize,
+    /// Whether all is as it should be.
+    pub health: Health,
+    /// The source that is sent; none if the service is switched off.
+    pub active: Option<String>,
+    /// What it delivers.
+    pub source: String,
+    /// All sources.
+    pub sources: Vec<SourceState>,
+    /// Frames a second.
+    pub fps: f64,
+    /// Megabits a second.
+    pub megabits: f64,
+    /// All counts since the start.
+    pub figures: Json,
+    /// What the board tells.
+    pub board: Board,
+    /// What the process cannot do.
+    pub sandbox: Sandbox,
+}
+
+/// Whether new pictures flow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// They do, or are not to.
+    pub healthy: bool,
+    /// They are not to.
+    pub idle: bool,
+    /// In words.
+    pub why: String,
+    /// Seconds since the last new picture left; none before the first.
+    pub since_new_frame: Option<f64>,
+}
+
+impl Status {
+    /// For systemd: one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let name = self.active.as_deref().unwrap_or("off");
+        if !self.health.healthy || self.active.is_none() {
+            return format!("{name}: {}", self.health.why);
+        }
+        format!("{name}: {}, {:.1} fps, {:.2} Mbit/s to {}", self.source, self.fps, self.megabits, self.to)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = &self.figures;
+        let state = if self.health.healthy { "healthy" } else { "NOT HEALTHY" };
+        writeln!(f, "{state}: {}", self.health.why)?;
+        if let Some(seconds) = self.health.since_new_frame {
+            writeln!(f, "  last new frame {seconds:.2} s ago")?;
+        }
+        writeln!(f, "source    {}", self.source)?;
+        for SourceState { name, source, active } in &self.sources {
+            writeln!(f, "  {} {name}  {source}", if *active { "*" } else { " " })?;
+        }
+        writeln!(f, "sending   {:.1} fps, {:.2} Mbit/s to {}", self.fps, self.megabits, self.to)?;
+        let Json { frames, passed_through, requantised, encoded, notices, limited, .. } = figures;
+        write!(f, "frames    {frames} sent ({passed_through} as they came, {requantised} requantised, ")?;
+        writeln!(f, "{encoded} encoded; {notices} of them notices), {limited} left out by the rate limit")?;
+        let causes = dropped(figures);
+        let causes: Vec<String> = causes
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(cause, count)| format!("{count} {}", cause.replace('_', " ")))
+            .collect();
+        writeln!(f, "dropped   {}", if causes.is_empty() { "none".to_owned() } else { causes.join(", ") })?;
+        let Json { datagrams, datagrams_abandoned, network, .. } = figures;
+        write!(
+            f,
+            "network   {datagrams} datagrams of up to {} bytes, {datagrams_abandoned} given up; ",
+            self.datagram
+        )?;
+        writeln!(
+            f,
+            "blocked {}, refused {}, no way {}",
+            network.blocked, network.refused, network.unreachable
+        )?;
+        let sent = figures.capture_to_sent_us;
+        let millis = |micros: u32| f64::from(micros) / 1e3;
+        writeln!(
+            f,
+            "latency   capture to sent {:.1} ms (99 %: {:.1} ms)",
+            millis(sent.p50),
+            millis(sent.p99)
+        )?;
+        board(f, &self.board)?;
+        writeln!(f, "sandbox   {}", self.sandbox)?;
+        write!(f, "running   {:.0} s, version {}, {}, ", figures.seconds, self.version, self.config)?;
+        writeln!(f, "key {}, stream {}", self.key, self.stream)
+    }
+}
+
+fn board(f: &mut fmt::Formatter<'_>, board: &Board) -> fmt::Result {
+    let mut words: Vec<String> =
+        board.temperatures.iter().map(|it| format!("{} {:.1} °C", it.sensor, it.celsius)).collect();
+    if let Some(throttling) = board.throttling {
+        let causes = |named: [(&'static str, bool); 4]| -> Vec<String> {
+            named.iter().filter(|(_, on)| *on).map(|(cause, _)| cause.replace('_', " ")).collect()
+        };
+        let (now, before) = (causes(throttling.now.named()), causes(throttling.since_boot.named()));
+        words.push(if now.is_empty() { "not throttled".into() } else { now.join(", ") });
+        if !before.is_empty() {
+            words.push(format!("since boot: {}", before.join(", ")));
+        }
+    }
+    if words.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "board     {}", words.join("; "))
+}
+
+/// Frames that were lost, by cause.
+#[must_use]
+pub fn dropped(figures: &Json) -> [(&'static str, u64); 7] {
+    let dropped = &figures.dropped;
+    [
+        ("superseded", dropped.superseded),
+        ("flagged", dropped.flagged),
+        ("empty", dropped.empty),
+        ("truncated", dropped.truncated),
+        ("malformed", dropped.malformed),
+        ("oversized", dropped.oversized),
+        ("failed", figures.failed),
+    ]
+}

@@ -1,0 +1,206 @@
+//! Other sources and settings in the same stream: packet numbers go on, and the receiver notices nothing
+//! but the picture.
+
+use super::{Streaming, datagram, transmit};
+use crate::camera::config::{SourceSpec, StreamConfig};
+use crate::camera::open;
+use crate::camera::rate_limit::FrameLimiter;
+use crate::camera::reload::{Plan, SourceChange};
+use crate::camera::source::Source;
+use crate::camera::stand_in::StandIn;
+use crate::exit::RunError;
+use crate::net::{MediaSender, NetError};
+use crate::proto::fragment;
+use crate::time::Instant;
+
+/// What a reload needs that can fail, made before anything is changed.
+pub struct Fresh {
+    socket: Option<(MediaSender, Option<NetError>)>,
+    datagram: Option<usize>,
+    /// The source, unless it can only be opened when the one of the moment is closed.
+    source: Option<Box<dyn Source>>,
+}
+
+impl Streaming {
+    /// Sends source number `number` from now on. The source of the moment is let go.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if it cannot be opened; the source of the moment then stays. A camera that is merely
+    /// not there is no error.
+    pub fn open(&mut self, number: usize, now: Instant) -> Result<(), RunError> {
+        let config = &self.config.sources[number].picture;
+        if self.shares_device(&config.source) {
+            let before = self.active;
+            self.close();
+            let opened = self.make(&self.config, number, self.sender.datagram(), now);
+            return match (opened, before) {
+                (Ok(source), _) => self.install(number, source, now),
+                (Err(why), Some(before)) if before != number => {
+                    let again = self.make(&self.config, before, self.sender.datagram(), now)?;
+                    self.install(before, again, now)?;
+                    Err(why)
+                }
+                (Err(why), _) => Err(why),
+            };
+        }
+        let source = self.make(&self.config, number, self.sender.datagram(), now)?;
+        self.install(number, source, now)
+    }
+
+    /// Says NO SIGNAL in place of source number `number`, which cannot be opened, and `why`.
+    pub fn stand_in(&mut self, number: usize, why: &str, now: Instant) {
+        self.close();
+        let name = self.config.sources[number].name.clone();
+        let stand_in = StandIn::new(&name, why, now);
+        self.sender.make_room(stand_in.largest_frame());
+        self.source = Some(Box::new(stand_in));
+        self.standing_in = true;
+        self.active = Some(number);
+        self.flow.open(now, self.longest_interval(number));
+    }
+
+    /// Sends nothing from now on. What has been sealed still leaves.
+    pub fn close(&mut self) {
+        if let Some(source) = self.source.take() {
+            self.past = self.past + source.drops();
+        }
+        self.active = None;
+        self.standing_in = false;
+        self.flow.close();
+    }
+
+    fn make(
+        &self,
+        config: &StreamConfig,
+        number: usize,
+        datagram: usize,
+        now: Instant,
+    ) -> Result<Box<dyn Source>, RunError> {
+        let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
+        open::source(&config.sources[number].picture, largest, now)
+    }
+
+    fn install(&mut self, number: usize, source: Box<dyn Source>, now: Instant) -> Result<(), RunError> {
+        self.retune(number)?;
+        self.close();
+        let largest = fragment::largest_frame(self.sender.datagram()).map_err(RunError::usage)?;
+        self.sender.make_room(source.largest_frame().min(largest));
+        log::info!("source: {}", source.describe());
+        if source.largest_frame() > largest {
+            log::warn!(
+                "frames above {largest} bytes cannot be sent in datagrams of {} bytes and will be \
+                 dropped; the source makes up to {} bytes: use a larger --packet-size",
+                self.sender.datagram(),
+                source.largest_frame()
+            );
+        }
+        self.source = Some(source);
+        self.active = Some(number);
+        self.told.oversized = false;
+        self.flow.open(now, self.longest_interval(number));
+        Ok(())
+    }
+
+    /// Treats pictures as the settings of source number `number` say.
+    fn retune(&mut self, number: usize) -> Result<(), RunError> {
+        let picture = &self.config.sources[number].picture;
+        self.pipeline.retune(picture).map_err(|why| RunError::Usage(format!("--area: {why}")))?;
+        self.limiter = open::limit(picture).map(FrameLimiter::new);
+        Ok(())
+    }
+
+    /// Whether the source of the moment holds the device that `spec` names: only one can have it.
+    fn shares_device(&self, spec: &SourceSpec) -> bool {
+        let active = self.active.filter(|_| !self.standing_in);
+        let active = active.and_then(|active| self.config.sources.get(active));
+        match (active.map(|source| &source.picture.source), spec) {
+            (Some(SourceSpec::Device(held)), SourceSpec::Device(path)) => {
+                held == path
+                    || held.canonicalize().ok().is_some_and(|held| path.canonicalize().ok() == Some(held))
+            }
+            (Some(SourceSpec::Stdin), SourceSpec::Stdin) => true,
+            _ => false,
+        }
+    }
+
+    /// Makes what `plan` needs to bring `new` settings into effect, and changes nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if something of it cannot be had.
+    pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
+        let socket = if plan.network {
+            let opened = MediaSender::open_patiently(&new.send);
+            Some(opened.map_err(|why| RunError::usage(format!("sending: {why}")))?)
+        } else {
+            None
+        };
+        let datagram = if plan.packet_size {
+            let socket = socket.as_ref().map_or(&self.socket, |(socket, _)| socket);
+            Some(datagram::datagram_size(new, socket)?)
+        } else {
+            None
+        };
+        let source = match plan.active {
+            Some(number)
+                if plan.source == SourceChange::Open
+                    && !self.shares_device(&new.sources[number].picture.source) =>
+            {
+                Some(self.make(new, number, datagram.unwrap_or(self.sender.datagram()), now)?)
+            }
+            _ => None,
+        };
+        Ok(Fresh { socket, datagram, source })
+    }
+
+    /// Brings the `new` settings into effect.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if the source cannot be opened; all else is done then, and there is no source.
+    pub fn apply(
+        &mut self,
+        plan: &Plan,
+        new: &StreamConfig,
+        fresh: Fresh,
+        now: Instant,
+    ) -> Result<(), RunError> {
+        if let Some((socket, trouble)) = fresh.socket {
+            transmit::warn_of(&socket, trouble);
+            self.give_up();
+            self.socket.move_to(socket);
+        }
+        if let Some(datagram) = fresh.datagram.filter(|datagram| *datagram != self.sender.datagram()) {
+            self.give_up();
+            self.sender.set_datagram(datagram).map_err(RunError::usage)?;
+        }
+        self.usual_datagram = new.packet_size.is_none().then(|| datagram::usual(&new.send));
+        self.sender.set_pace(new.pace_percent);
+        self.config = new.clone();
+        self.told = transmit::Told::default();
+        match (plan.source, plan.active) {
+            (SourceChange::Open, None) => self.close(),
+            (SourceChange::Open, Some(number)) => {
+                let source = match fresh.source {
+                    Some(source) => source,
+                    None => {
+                        self.close();
+                        self.make(new, number, self.sender.datagram(), now)?
+                    }
+                };
+                self.install(number, source, now)?;
+            }
+            (SourceChange::Retune, Some(number)) => {
+                self.active = Some(number);
+                self.retune(number)?;
+                self.flow.retime(self.longest_interval(number));
+                if let Some(source) = &mut self.source {
+                    source.set_controls(&new.sources[number].picture.controls);
+                }
+            }
+            _ => self.active = plan.active,
+        }
+        Ok(())
+    }
+}

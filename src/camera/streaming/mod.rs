@@ -1,0 +1,350 @@
+//! One stream: the source of the moment, pipeline, sender and socket.
+//!
+//! Invariant: a frame is taken from the source only when the one before has left. Whatever holds up the
+//! network therefore holds up capture, not a queue: the source drops what has grown old meanwhile, and
+//! the next frame that leaves is the newest.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | here | set up; a frame from its source to the slab; figures |
+//! | `transmit` | from the slab to the network |
+//! | `datagram`, `listeners` | how large datagrams are; whether anybody listens |
+//! | `change` | other sources and settings in the same stream |
+
+mod change;
+mod datagram;
+mod listeners;
+mod transmit;
+
+use std::os::fd::BorrowedFd;
+
+use nix::poll::{PollFd, PollFlags};
+
+use super::config::StreamConfig;
+use super::flow::Flow;
+use super::pipeline::{Pipeline, Ready};
+use super::rate_limit::FrameLimiter;
+use super::source::{Drops, Source, SourceError};
+use super::stats::{Figures, Stages, Ticker};
+use crate::clock;
+use crate::exit::RunError;
+use crate::keys::state::StateFolder;
+use crate::keys::{key_file, random, start_counter};
+use crate::net::MediaSender;
+use crate::proto::fragment;
+use crate::proto::key_schedule::SharedKey;
+use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings};
+use crate::time::{Duration, Instant};
+use crate::wire::Flags;
+use datagram::{datagram_size, usual};
+use listeners::Listeners;
+use transmit::{Blocked, STUCK, Told};
+
+pub use change::Fresh;
+
+/// How often a path that has become smaller is looked at again.
+const PATH_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a stream is made of before it begins.
+pub struct Materials {
+    key: SharedKey,
+    state: StateFolder,
+}
+
+impl Materials {
+    /// Reads the key and opens the state folder.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] with a sentence that names the mend.
+    pub fn gather(config: &StreamConfig) -> Result<Self, RunError> {
+        let wrong = |why: &dyn std::fmt::Display| RunError::usage(format!("--key: {why}"));
+        let path = config.key.path().map_err(|why| wrong(&why))?;
+        let key = key_file::read(&path).map_err(|why| wrong(&why))?;
+        let state = StateFolder::open(config.state.as_deref()).map_err(RunError::failed)?;
+        Ok(Self { key, state })
+    }
+
+    /// Where state is kept.
+    #[must_use]
+    pub const fn state(&self) -> &StateFolder {
+        &self.state
+    }
+}
+
+/// A stream that is sent. Drive it with [`Streaming::turn`], and wait as [`Streaming::wait_for`] says.
+pub struct Streaming {
+    config: StreamConfig,
+    fingerprint: String,
+    /// `None` while no source is to be sent.
+    source: Option<Box<dyn Source>>,
+    /// Number of the source of the moment, and its name to those who ask; `None` while none is to be sent.
+    active: Option<usize>,
+    /// The source of the moment only says why there is no other.
+    standing_in: bool,
+    /// What sources dropped that are closed now.
+    past: Drops,
+    pipeline: Pipeline,
+    limiter: Option<FrameLimiter>,
+    sender: Sender,
+    socket: MediaSender,
+    started: Instant,
+    leaving: Option<Leaving>,
+    blocked: Option<Blocked>,
+    told: Told,
+    /// Bytes of a datagram where the path carries them; `None` if the size was asked for, and is then not
+    /// changed behind anyone's back.
+    usual_datagram: Option<usize>,
+    path: Ticker,
+    listeners: Listeners,
+    limited: u64,
+    notices: u64,
+    /// Frames that were given up on their way to the network.
+    abandoned: u64,
+    flow: Flow,
+    stages: Stages,
+}
+
+/// The frame whose datagrams are leaving.
+struct Leaving {
+    captured: Instant,
+    notice: bool,
+}
+
+/// What a turn of the stream came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// There may be more to do at once.
+    Again,
+    /// Nothing is to be done before what [`Streaming::wait_for`] names.
+    Wait,
+    /// As many frames as were wanted have been sent.
+    Done,
+}
+
+impl Streaming {
+    /// Sets up a stream without a source; [`Streaming::open`] gives it one.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] with a sentence that names the mend.
+    pub fn new(config: &StreamConfig, materials: &Materials, now: Instant) -> Result<Self, RunError> {
+        let (socket, trouble) = MediaSender::open_patiently(&config.send)
+            .map_err(|why| RunError::usage(format!("sending: {why}")))?;
+        let datagram = datagram_size(config, &socket)?;
+        let mut bits = [0; 8];
+        random(&mut bits).map_err(RunError::failed)?;
+        let stream = start_counter::next_stream(&materials.state, bits).map_err(RunError::failed)?;
+        // Room is made when a source is opened.
+        let settings = SenderSettings { datagram, max_frame: 0, pace_percent: config.pace_percent };
+        let sender = Sender::new(settings, &materials.key, stream, now).map_err(RunError::usage)?;
+        let pipeline = Pipeline::new(&config.sources[0].picture)
+            .map_err(|why| RunError::Usage(format!("--area: {why}")))?;
+        transmit::warn_of(&socket, trouble);
+        Ok(Self {
+            fingerprint: materials.key.fingerprint().to_string(),
+            config: config.clone(),
+            source: None,
+            active: None,
+            standing_in: false,
+            past: Drops::default(),
+            pipeline,
+            limiter: None,
+            sender,
+            socket,
+            started: now,
+            leaving: None,
+            blocked: None,
+            told: Told::default(),
+            usual_datagram: config.packet_size.is_none().then(|| usual(&config.send)),
+            path: Ticker::new(now, PATH_INTERVAL),
+            listeners: Listeners::default(),
+            limited: 0,
+            notices: 0,
+            abandoned: 0,
+            flow: Flow::new(),
+            stages: Stages::default(),
+        })
+    }
+
+    /// Says where the stream goes, for the log.
+    pub fn introduce(&self) {
+        log::info!(
+            "sending to {} in datagrams of {} bytes, key {}, stream {}",
+            self.config.send.to,
+            self.sender.datagram(),
+            self.fingerprint,
+            self.sender.stream(),
+        );
+    }
+
+    /// The settings in effect.
+    #[must_use]
+    pub const fn config(&self) -> &StreamConfig {
+        &self.config
+    }
+
+    /// The number of the source of the moment; `None` if none is to be sent.
+    #[must_use]
+    pub const fn active(&self) -> Option<usize> {
+        self.active
+    }
+
+    /// What the source of the moment delivers, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.source.as_ref().map_or_else(|| "no source: switched off".to_owned(), |source| source.describe())
+    }
+
+    /// Whether the source of the moment cannot be opened, and a notice says so.
+    #[must_use]
+    pub const fn stands_in(&self) -> bool {
+        self.standing_in
+    }
+
+    /// Whether pictures flow.
+    #[must_use]
+    pub const fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// The stream's number, its key's fingerprint, and the bytes of its datagrams.
+    #[must_use]
+    pub fn identity(&self) -> (String, &str, usize) {
+        (self.sender.stream().to_string(), &self.fingerprint, self.sender.datagram())
+    }
+
+    /// Sends what is due, then takes the next frame if the last one has left.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when the source gives no more frames.
+    pub fn turn(&mut self, now: Instant) -> Result<Turn, SourceError> {
+        self.transmit(now);
+        if !self.sender.is_idle() {
+            return Ok(Turn::Wait);
+        }
+        if self.config.frames.is_some_and(|wanted| self.sender.counters().frames >= wanted) {
+            return Ok(Turn::Done);
+        }
+        Ok(if self.next_frame(now)? { Turn::Again } else { Turn::Wait })
+    }
+
+    /// Takes the newest frame, if there is one, and seals it. Returns whether one was taken.
+    fn next_frame(&mut self, now: Instant) -> Result<bool, SourceError> {
+        let Some(source) = &mut self.source else { return Ok(false) };
+        let patience = source.patience();
+        let Some(captured) = source.next(now)? else { return Ok(false) };
+        let (at, notice) = (captured.at, captured.notice);
+        self.flow.produced(now, notice, patience);
+        if !notice && !self.limiter.as_mut().is_none_or(|limiter| limiter.admit(at)) {
+            self.limited += 1;
+            source.release();
+            return Ok(true);
+        }
+        self.stages.taken.add(now.since(at));
+        if let Some(Ready { bytes, restarts }) = self.pipeline.process(&captured) {
+            let limit = fragment::largest_frame(self.sender.datagram()).unwrap_or(0);
+            if bytes.len() > self.sender.room() && bytes.len() <= limit {
+                self.sender.make_room((bytes.len() + bytes.len() / 4).min(limit));
+            }
+            let flags = if notice { Flags::NOTICE } else { Flags::NONE };
+            // There are at most 256 sources.
+            let source = self.active.unwrap_or(0) as u8;
+            let frame = OutgoingFrame { bytes, captured: at, restarts, source, flags };
+            match self.sender.queue(clock::now(), &frame) {
+                Ok(_) => {
+                    self.notices += u64::from(notice);
+                    self.leaving = Some(Leaving { captured: at, notice });
+                    self.stages.sealed.add(clock::now().since(at));
+                }
+                Err(why) => {
+                    self.pipeline.count_oversized();
+                    if !self.told.oversized {
+                        self.told.oversized = true;
+                        log::warn!("{why}; such frames are dropped and counted: lower --quality or --size");
+                    }
+                }
+            }
+        }
+        source.release();
+        self.tend(now);
+        Ok(true)
+    }
+
+    /// Looks after what changes by itself; once a second.
+    pub fn look_around(&mut self, now: Instant) {
+        self.tend(now);
+        if self.path.tick(now) {
+            self.path_may_be_larger();
+        }
+        if let Some(heard) = self.listeners.look(now, &self.socket.counters()) {
+            log::info!("{heard}");
+        }
+    }
+
+    /// Mends what the network broke; once a frame or once a second.
+    fn tend(&mut self, now: Instant) {
+        if let Some(turn) = self.socket.tend(now) {
+            log::warn!("{turn}");
+        }
+    }
+
+    /// Lets the frame on its way leave, or gives it up: the end.
+    pub fn finish(&mut self) {
+        // All of it is due long before this time.
+        self.transmit(clock::now() + Duration::from_secs(60));
+        if !self.sender.is_idle() {
+            self.give_up();
+        }
+    }
+
+    /// Adds what the stream waits for to `fds`, and returns when it is to have its turn at the latest.
+    pub fn wait_for<'a, const N: usize>(
+        &'a self,
+        fds: &mut heapless::Vec<PollFd<'a>, N>,
+        until: Instant,
+    ) -> Instant {
+        let mut watch = |fd: BorrowedFd<'a>, flags| {
+            // The caller leaves room for one.
+            let _ = fds.push(PollFd::new(fd, flags));
+        };
+        if let Some(blocked) = &self.blocked {
+            match blocked.retry_at {
+                Some(at) => return until.min(blocked.since + STUCK).min(at),
+                None => watch(self.socket.as_fd(), PollFlags::POLLOUT),
+            }
+            return until.min(blocked.since + STUCK);
+        }
+        if let Some(release) = self.sender.next_release() {
+            return until.min(release);
+        }
+        let Some(source) = &self.source else { return until };
+        if let Some(fd) = source.as_fd() {
+            watch(fd, PollFlags::POLLIN);
+        }
+        source.wake_at().map_or(until, |at| until.min(at))
+    }
+
+    /// All figures at `now`.
+    #[must_use]
+    pub fn figures(&self, now: Instant) -> Figures {
+        Figures {
+            running: now.since(self.started),
+            limited: self.limited,
+            notices: self.notices,
+            abandoned: self.abandoned,
+            drops: self.past + self.source.as_ref().map_or_else(Drops::default, |source| source.drops()),
+            pipeline: self.pipeline.counters(),
+            sender: self.sender.counters(),
+            network: self.socket.counters(),
+            stages: self.stages.percentiles(),
+        }
+    }
+
+    /// How long at most from one frame sent to the next, as far as the limit of the rate goes.
+    fn longest_interval(&self, number: usize) -> Duration {
+        let fps = self.config.sources[number].picture.fps;
+        fps.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps.max(0.01)))
+    }
+}

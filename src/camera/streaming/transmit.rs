@@ -1,0 +1,124 @@
+//! From the slab to the network: sealed datagrams leave when they are due, and never hold anything up.
+
+use super::Streaming;
+use super::datagram::carried;
+use crate::clock;
+use crate::net::{MediaSender, NetError, Outcome};
+use crate::proto::sender::Transmit;
+use crate::time::{Duration, Instant};
+use crate::wire::MIN_DATAGRAM;
+
+/// A frame that the network has not taken after this time is given up for a newer one.
+pub(super) const STUCK: Duration = Duration::from_millis(100);
+/// Pause where the socket is writable but the device behind it is full.
+const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
+
+/// The network takes nothing at the moment.
+pub(super) struct Blocked {
+    pub(super) since: Instant,
+    /// Waiting for room in the socket is of no use; try again then.
+    pub(super) retry_at: Option<Instant>,
+}
+
+/// What has been said, and is not said again for every frame.
+#[derive(Default)]
+pub(super) struct Told {
+    too_large: bool,
+    pub(super) oversized: bool,
+}
+
+impl Streaming {
+    /// Sends what is due.
+    pub(super) fn transmit(&mut self, now: Instant) {
+        if let Some(blocked) = &self.blocked {
+            if now.since(blocked.since) >= STUCK {
+                self.give_up();
+            } else if blocked.retry_at.is_some_and(|at| now < at) {
+                return;
+            }
+        }
+        while let Transmit::Run { bytes, datagram } = self.sender.poll_transmit(now) {
+            let sent = self.socket.send_run(bytes, datagram);
+            self.sender.transmitted(sent.bytes);
+            match sent.outcome {
+                Outcome::All => {
+                    self.blocked = None;
+                    if self.sender.is_idle() {
+                        self.frame_left();
+                    }
+                }
+                Outcome::Blocked => {
+                    let before = self.blocked.take().filter(|_| sent.bytes == 0);
+                    let retry_at = before.is_some().then(|| now + FULL_DEVICE_PAUSE);
+                    self.blocked = Some(Blocked { since: before.map_or(now, |b| b.since), retry_at });
+                    return;
+                }
+                outcome => {
+                    // A host that refuses has been reached: the way is well, nobody listens.
+                    if outcome == Outcome::Refused && self.leaving.as_ref().is_some_and(|it| !it.notice) {
+                        self.flow.left(now);
+                    }
+                    self.give_up();
+                    // The socket tells the rest through its counters and `tend`.
+                    if let Outcome::TooLarge { limit } = outcome {
+                        self.path_is_smaller(limit);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drops what is left of the frame: a newer one is worth more.
+    pub(super) fn give_up(&mut self) {
+        self.abandoned += u64::from(self.leaving.is_some());
+        self.sender.abandon();
+        self.blocked = None;
+        self.leaving = None;
+    }
+
+    fn frame_left(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            let now = clock::now();
+            self.stages.sent.add(now.since(leaving.captured));
+            if !leaving.notice {
+                self.flow.left(now);
+            }
+        }
+    }
+
+    /// Adapts to a smaller path, or says once why frames do not leave.
+    fn path_is_smaller(&mut self, limit: Option<usize>) {
+        let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
+        if let (Some(limit), Some(_)) = (smaller, self.usual_datagram) {
+            log::info!("the path carries datagrams of {limit} bytes at most; cutting frames accordingly");
+            if let Err(why) = self.sender.set_datagram(limit) {
+                log::error!("{why}");
+            }
+        } else if !self.told.too_large {
+            self.told.too_large = true;
+            let carries = limit.map_or("less".to_owned(), |limit| format!("{limit} bytes at most"));
+            log::error!(
+                "datagrams of {} bytes do not pass: the path carries {carries}; use a smaller --packet-size",
+                self.sender.datagram()
+            );
+        }
+    }
+
+    /// A path that was smaller for a while, or was said to be, carries the usual size again.
+    pub(super) fn path_may_be_larger(&mut self) {
+        let Some(usual) = self.usual_datagram else { return };
+        let carries = carried(usual, &self.socket);
+        if carries > self.sender.datagram() && self.sender.set_datagram(carries).is_ok() {
+            log::info!("the path carries datagrams of {carries} bytes again");
+        }
+    }
+}
+
+/// Says what is not as it should be about a socket.
+pub(super) fn warn_of(socket: &MediaSender, trouble: Option<NetError>) {
+    let warnings =
+        [trouble.map(|why| why.to_string()), socket.buffer_warning(), socket.wifi_multicast_warning()];
+    for warning in warnings.into_iter().flatten() {
+        log::warn!("{warning}");
+    }
+}

@@ -1,0 +1,117 @@
+//! A fake camera: unplugged and back, its controls, and no memory asked for per frame.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+
+use crate::library::build;
+use crate::receiver::Watching;
+use crate::room::{Room, Service, wait_until};
+
+const MODE: &str = "mode MJPG 160x120 50\n";
+const CAMERA: &str = "[[source]]\nname = \"front\"\nsource = \"./video0\"\n";
+
+#[test]
+fn health_follows_the_camera_and_comes_back_with_it() {
+    let room = Room::new();
+    room.camera(&format!("{MODE}at 100 unplug 3000\n"));
+    room.configure("", CAMERA);
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("a picture", |frame| !frame.notice);
+    wait_until("it is healthy", || room.is_healthy());
+    viewer.sees("a notice", |frame| frame.notice);
+    wait_until("it is not", || !room.is_healthy());
+    let status = room.status();
+    assert_eq!(status["health"]["healthy"], false);
+    assert!(status["source"].as_str().unwrap().contains("camera unplugged"), "{status}");
+    service.hears("STATUS=front: no signal");
+    viewer.sees("a picture again", |frame| !frame.notice);
+    wait_until("it is healthy again", || room.is_healthy());
+    assert!(room.metric("sealcam_camera_events_total{event=\"reopened\"}") > 0.5);
+    assert!(room.metric("sealcam_notices_total") > 0.5);
+    assert!(room.metric("sealcam_frames_made_total{how=\"passed_through\"}") > 50.0);
+    viewer.is_one_stream();
+    let told = room.ask(&["status"]).said;
+    for words in
+        ["healthy: new frames are flowing", "source    MJPG 160x120 at 50 fps", "* front", "as they came"]
+    {
+        assert!(told.contains(words), "{words}:\n{told}");
+    }
+    service.stops();
+    room.camera_log();
+}
+
+#[test]
+fn controls_stand_in_the_file_and_change_without_reopening() {
+    let room = Room::new();
+    room.camera(&format!(
+        "{MODE}control 980900 1 0 255 1 128 Brightness\ncontrol 980918 3 0 2 1 1 Power Line Frequency\n"
+    ));
+    let with = |controls: &str| format!("{CAMERA}controls = {{ {controls} }}\n");
+    room.configure("", &with("brightness = 300, power_line_frequency = \"Item 1\", hue = 1"));
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("a picture", |frame| !frame.notice);
+    service.wait_for("control brightness cannot be 300: it takes 0 to 255 in steps of 1, default 128");
+    service.wait_for("control hue is no control of this camera, which has brightness, power_line_frequency");
+    assert!(room.camera_log().contains("VIDIOC_S_CTRL Power Line Frequency 1"));
+    room.configure("", &with("brightness = 30"));
+    service.reload();
+    assert!(room.camera_log().contains("VIDIOC_S_CTRL Brightness 30"), "{}", room.camera_log());
+    viewer.sees("more pictures", |frame| !frame.notice);
+    assert_eq!(room.camera_log().matches("VIDIOC_STREAMON").count(), 1, "the camera was not opened again");
+    service.stops();
+}
+
+#[test]
+fn two_settings_of_one_camera_are_switched_between() {
+    let room = Room::new();
+    room.camera("mode MJPG 160x120 50\nmode YUYV 160x120 50\n");
+    let second = CAMERA.replace("front", "raw") + "format = \"yuyv\"\n";
+    let third = CAMERA.replace("front", "nv12") + "format = \"nv12\"\n";
+    room.configure("", &format!("{CAMERA}{second}{third}"));
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("JPEG frames", |frame| frame.source == 0 && !frame.notice);
+    assert_eq!(room.ask(&["source", "raw"]).code, 0);
+    viewer.sees("raw frames", |frame| frame.source == 1 && !frame.notice);
+    // Only one can have the camera, so it was closed first; what cannot be opened gives it back.
+    let refused = room.ask(&["source", "nv12"]);
+    assert!(refused.code == 1 && refused.told.contains("nv12"), "{}", refused.told);
+    viewer.sees("raw frames again", |frame| frame.source == 1 && !frame.notice);
+    wait_until("it is healthy", || room.is_healthy());
+    viewer.is_one_stream();
+    service.stops();
+    room.camera_log();
+}
+
+#[test]
+fn a_frame_asks_for_no_memory() {
+    let room = Room::new();
+    room.camera("mode MJPG 160x120 100\n");
+    room.configure("stats-json = \"figures\"", CAMERA);
+    let counts = room.path("counts");
+    let mut service = Service::launch(&room, |command| {
+        let libraries = [build("fake_camera"), build("malloc_counter")];
+        command.env("LD_PRELOAD", libraries.map(|path| path.display().to_string()).join(":"));
+        command.env("MALLOC_COUNTER", &counts);
+    });
+    let frames = || {
+        let text = fs::read_to_string(room.path("figures")).unwrap_or_default();
+        let last =
+            text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).next_back();
+        last.map_or(0, |line| line["frames"].as_u64().unwrap())
+    };
+    let asked = || {
+        let mut bytes = [0; 8];
+        fs::File::open(&counts).unwrap().read_exact_at(&mut bytes, 0).unwrap();
+        u64::from_ne_bytes(bytes)
+    };
+    wait_until("it is warm", || frames() >= 100);
+    let (before, first) = (asked(), frames());
+    wait_until("enough frames were watched", || frames() >= first + 500);
+    let times = asked() - before;
+    // A line for systemd in ten seconds asks for some; 500 frames for none.
+    assert!(times < 150, "{times} times in 500 frames");
+    service.stops();
+}

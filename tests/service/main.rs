@@ -1,0 +1,16 @@
+//! `sealcam run` as a service: the real program with a service manager, a receiver, commands and faults.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+
+#[path = "../fake_camera/images.rs"]
+mod images;
+#[path = "../fake_camera/library.rs"]
+mod library;
+
+mod camera;
+mod doors;
+mod life;
+mod receiver;
+mod reload;
+mod room;
+mod switching;
