@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// State files hold a line or two; a longer one is damaged.
 const LONGEST: u64 = 4096;
 
+/// Bytes that every disk writes as a whole.
+const SECTOR: usize = 512;
+
 /// A folder for what a program keeps between runs, readable by its owner only.
 #[derive(Debug, Clone)]
 pub struct StateFolder {
@@ -58,6 +61,7 @@ impl fmt::Display for StateError {
                     io::ErrorKind::PermissionDenied
                     | io::ErrorKind::ReadOnlyFilesystem
                     | io::ErrorKind::NotFound => f.write_str("; name a writable folder with --state DIR"),
+                    io::ErrorKind::StorageFull => f.write_str("; delete something there"),
                     _ => Ok(()),
                 }
             }
@@ -130,6 +134,9 @@ impl StateFolder {
 
     /// Replaces the file `name` as a whole: after a power loss there is the old text or the new one.
     ///
+    /// On a full disk a short text is written over the old one where that lies, which needs no room: a camera
+    /// whose disk has run full starts all the same.
+    ///
     /// # Errors
     ///
     /// [`StateError`]; the old text is then still there.
@@ -143,7 +150,14 @@ impl StateFolder {
             fs::rename(&temporary, &path)?;
             sync_folder(&self.path)
         };
-        write().map_err(|why| StateError::io(&path, why))
+        let written = match write() {
+            Err(why) if why.kind() == io::ErrorKind::StorageFull => {
+                fs::remove_file(&temporary).ok();
+                overwrite(&path, text).map_err(|_| why)
+            }
+            written => written,
+        };
+        written.map_err(|why| StateError::io(&path, why))
     }
 
     /// Deletes the file `name` if it is there.
@@ -173,6 +187,17 @@ impl StateFolder {
         };
         lock().map_err(|why| StateError::io(&path, why))
     }
+}
+
+/// Writes over a file that is there. No disk tears a single sector in two when the power fails.
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    if text.len() > SECTOR {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    let mut file = options().write(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
 }
 
 /// For the files: private ones, and never through a link that somebody has put in their place.
@@ -303,6 +328,21 @@ mod tests {
         state.remove("a").unwrap();
         state.remove("a").unwrap();
         assert!(state.read("a", "mend it").unwrap().is_none());
+    }
+
+    #[test]
+    fn short_texts_are_written_over_where_they_lie() {
+        let folder = test_folder();
+        let path = folder.path().join("a");
+        overwrite(&path, "one").unwrap_err();
+        assert!(!path.exists(), "nothing to write over");
+        fs::write(&path, "nine").unwrap();
+        for text in ["ten", "eleven"] {
+            overwrite(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        overwrite(&path, &"x".repeat(SECTOR + 1)).unwrap_err();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "eleven");
     }
 
     #[test]
