@@ -39,7 +39,7 @@ use crate::signals::Signals;
 use crate::time::{Duration, Instant};
 
 /// From one attempt to open a source that cannot be opened to the next.
-const RETRY: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked at whether systemd is to be told something new.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often systemd is told the figures although nothing has happened.

@@ -46,7 +46,7 @@ pub struct Reopen {
 
 impl CameraSettings {
     /// The defaults for a device: 4 buffers, frames up to 16 MiB, silent after 2 s, back-off from 100 ms
-    /// to 2 s.
+    /// to 1 s.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl CameraSettings {
             buffers: 4,
             max_frame: 16 << 20,
             patience: Duration::from_secs(2),
-            reopen: Reopen { first: Duration::from_millis(100), longest: Duration::from_secs(2) },
+            reopen: Reopen { first: Duration::from_millis(100), longest: Duration::from_secs(1) },
             controls: Vec::new(),
             links: LINKS.into(),
         }
