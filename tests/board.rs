@@ -4,7 +4,7 @@
 //! Ignored unless asked for, since they need QEMU and the firmware built for the board:
 //!
 //! ```text
-//! sh cross/packages install board && sh cross/build
+//! sh cross/packages install board && sh cross/build && sh cross/deb
 //! cargo test --all-features --test board -- --ignored --test-threads 1
 //! ```
 //!
@@ -12,15 +12,23 @@
 
 #![cfg(all(target_os = "linux", feature = "camera", feature = "viewer"))]
 
+#[path = "board/faults.rs"]
+mod faults;
 #[path = "board/judge.rs"]
 mod judge;
 #[path = "board/machine.rs"]
 mod machine;
+#[path = "board/service.rs"]
+mod service;
+#[path = "board/wire.rs"]
+mod wire;
 
 use judge::{Picture, jpegs_in};
-use machine::{Lab, Watch};
+use machine::{Lab, ROOT, Watch};
 use sealcam::time::{Duration, Instant};
+use std::collections::HashSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Least similarity of a picture encoded at quality 90 with the raw one, in dB.
 const SAME: f64 = 40.0;
@@ -148,4 +156,50 @@ fn unplugging_is_survived() {
         eprintln!("{notices} notices; pictures {waited:?} after the camera was back");
         assert!(waited <= Duration::from_secs(2), "pictures {waited:?} after the camera was back");
     }
+}
+
+/// The package on a Debian with systemd: whatever happens to camera, network, disk, configuration and process,
+/// the stream is back within two seconds of the cause going away. The table goes to `target/board/faults.txt`.
+///
+/// A picture counts once `sealview` here has it; when it left is told by the board's own clock, which counts
+/// the instructions of a slow board: a busy host changes nothing.
+#[test]
+#[ignore = "boots an emulated board with Debian; see the head of tests/board.rs"]
+fn faults_are_survived() {
+    let lab = Lab::new();
+    let watch = Watch::start(&lab);
+    let port = watch.port();
+    let package = package();
+    let name = package.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
+    let board = lab.boot_debian(
+        "faults",
+        &[&format!("PORT={port}"), &format!("PACKAGE={name}"), package.to_str().expect("a path in UTF-8")],
+    );
+    let console = board.finish();
+    let arrived: HashSet<Vec<u8>> = watch.finish().into_iter().map(|frame| frame.jpeg).collect();
+    let departed = wire::frames(&lab.out().join("network.pcap"), &lab.key(), port);
+    let lost = departed.iter().filter(|frame| !arrived.contains(&frame.jpeg)).count();
+    assert!(lost * 20 <= departed.len(), "{lost} of {} frames did not arrive", departed.len());
+
+    let seen: Vec<_> = faults::FAULTS
+        .iter()
+        .map(|fault| faults::judge(*fault, faults::cause(&console, fault.0), &departed, &arrived))
+        .collect();
+    let table = faults::table(&seen);
+    fs::write(Path::new(ROOT).join("target/board/faults.txt"), &table).expect("target/board/ is there");
+    eprintln!("{table}");
+    let wrong: Vec<_> = seen.iter().filter(|fault| !fault.wrong.is_empty()).collect();
+    assert!(wrong.is_empty(), "{} of {} faults are not survived as they should be", wrong.len(), seen.len());
+
+    faults::quality_changes(&departed, faults::cause(&console, "other-quality"));
+    service::is_as_it_should_be(&lab, &console, departed.len());
+}
+
+/// The newest package for the board.
+fn package() -> PathBuf {
+    let folder = Path::new(ROOT).join("target/debian");
+    let packages = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let ours = packages.filter(|path| path.to_str().is_some_and(|path| path.ends_with("_arm64.deb")));
+    let newest = ours.max_by_key(|path| path.metadata().and_then(|data| data.modified()).ok());
+    newest.expect("a package in target/debian; make it with  sh cross/deb")
 }

@@ -10,10 +10,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::{env, fs, thread};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Longest that a scenario may take on the board, start included.
 const LIMIT: &str = "180";
+
+/// The same for Debian.
+const DEBIAN_LIMIT: &str = "900";
 
 /// Silence after which nothing more is expected once the board is off.
 const QUIET: Duration = Duration::from_secs(1);
@@ -37,7 +40,7 @@ impl Lab {
         lab
     }
 
-    fn key(&self) -> PathBuf {
+    pub(crate) fn key(&self) -> PathBuf {
         self.folder.join("board.key")
     }
 
@@ -52,8 +55,18 @@ impl Lab {
 
     /// Boots the board into a scenario; `arguments` are files and settings for it.
     pub(crate) fn boot(&self, scenario: &str, arguments: &[&str]) -> Board {
+        self.boot_with(&["-t", LIMIT], scenario, arguments)
+    }
+
+    /// Boots the board with a whole Debian on it.
+    pub(crate) fn boot_debian(&self, scenario: &str, arguments: &[&str]) -> Board {
+        self.boot_with(&["-d", "-t", DEBIAN_LIMIT], scenario, arguments)
+    }
+
+    fn boot_with(&self, options: &[&str], scenario: &str, arguments: &[&str]) -> Board {
         let mut child = Command::new(Path::new(ROOT).join("tests/board/run"))
-            .args(["-t", LIMIT, "-o"])
+            .args(options)
+            .arg("-o")
             .arg(self.out())
             .arg(scenario)
             .arg(self.key())
