@@ -43,16 +43,9 @@ fn the_socket_is_for_some_and_takes_one_bounded_line() {
     // Others are refused by the kernel already; root may always.
     if nix::unistd::geteuid().is_root() {
         let refused = std::process::Command::new("setpriv")
-            .args([
-                "--reuid",
-                "65534",
-                "--regid",
-                "65534",
-                "--clear-groups",
-                crate::room::SEALCAM,
-                "status",
-                "--control",
-            ])
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+            .arg(crate::room::program())
+            .args(["status", "--control"])
             .arg(room.path("run/control.sock"))
             .output();
         if let Ok(refused) = refused {

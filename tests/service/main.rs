@@ -13,4 +13,6 @@ mod life;
 mod receiver;
 mod reload;
 mod room;
+#[cfg(feature = "viewer")]
+mod soak;
 mod switching;
