@@ -232,14 +232,14 @@ fn judge(quiet: &[Sample], highest: Sample, samples: usize, lasted: Duration) ->
     let warm = warm.ok_or("too short to judge: give it at least 4 minutes")?;
     let part = warm.len().div_ceil(4);
     let (start, end) = (middle(&warm[..part]), middle(&warm[warm.len() - part..]));
-    println!(
+    eprintln!(
         "\n{} rounds in {:.1} minutes, {samples} samples; quiet after warm-up, and the highest of all times",
         quiet.len(),
         minutes(lasted)
     );
-    println!("{:<24} {:>9} {:>9} {:>9}", "", "start", "end", "highest");
+    eprintln!("{:<24} {:>9} {:>9} {:>9}", "", "start", "end", "highest");
     let line = |what: &str, figure: fn(&Sample) -> u64| {
-        println!("{what:<24} {:>9} {:>9} {:>9}", figure(&start), figure(&end), figure(&highest));
+        eprintln!("{what:<24} {:>9} {:>9} {:>9}", figure(&start), figure(&end), figure(&highest));
     };
     line("resident memory, kB", |it| it.resident);
     line("of it no file's, kB", |it| it.own);
@@ -275,7 +275,7 @@ fn soak() {
     });
     service.hears("READY=1");
     let program = fs::read_link(Path::new("/proc").join(service.pid().to_string()).join("exe")).unwrap();
-    println!("{} for {:.0} minutes", program.display(), minutes(wanted));
+    eprintln!("{} for {:.0} minutes", program.display(), minutes(wanted));
     let watch = Watch::start(service.pid());
     let start: Instant = clock::now();
     let mut quiet: Vec<Sample> = Vec::new();
@@ -283,7 +283,7 @@ fn soak() {
         round(&room, &mut service, quiet.len() as u32);
         let sample = Sample::of(service.pid()).unwrap();
         quiet.push(sample);
-        println!(
+        eprintln!(
             "{:5.1} min: {} kB resident, {} kB of it no file's, {} descriptors, {} threads",
             minutes(since(start)),
             sample.resident,
@@ -298,7 +298,7 @@ fn soak() {
     room.camera_log();
     service.stops();
     assert_eq!(judged, Ok(()));
-    println!("flat");
+    eprintln!("flat");
 }
 
 #[test]
