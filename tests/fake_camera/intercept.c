@@ -30,7 +30,7 @@
  *     absent MS              the node appears so long after the program's start
  *     stamp WORD             monotonic (default), unknown, zero, future
  *     control ID TYPE MIN MAX STEP DEFAULT NAME  a control, ascending by ID (hexadecimal); TYPE as in
- *                            v4l2_ctrl_type. Items of menus are called "Item N". VIDIOC_S_CTRL is noted in the log.
+ *                            v4l2_ctrl_type. Items of menus are called "Item N". Setting one is noted in the log.
  *     layer old              libcamera's layer as of 2020: mmap only for reading and writing
  *     log FILE               calls, and breaches of the rules in lines that begin with VIOLATION
  *     at N[-M] FAULT         what goes wrong at frame N, counted from 1 and on across reopening
