@@ -57,6 +57,10 @@ fn no_camera_is_no_reason_not_to_be_ready_and_fed() {
     assert_eq!(room.page("/healthz").0, "HTTP/1.1 503 Service Unavailable");
     assert!(room.page("/healthz").1.starts_with("no signal for "));
     assert_eq!(room.metric("sealcam_healthy") as u32, 0);
+    let told = room.ask(&["status"]);
+    assert_eq!(told.code, 1);
+    assert!(told.said.starts_with("NOT HEALTHY: no signal for "), "{}", told.said);
+    assert!(told.told.contains("the service runs, but is not healthy: no signal for "), "{}", told.told);
     service.stops();
 }
 
