@@ -45,7 +45,7 @@ pub fn source(
             let file = FileSource::open(path, settings.fps);
             Box::new(file.map_err(RunError::usage)?)
         }
-        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
+        SourceSpec::Stdin => Box::new(PipeSource::stdin(now).map_err(RunError::usage)?),
     })
 }
 

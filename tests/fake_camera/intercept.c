@@ -43,6 +43,7 @@
  *     silence MS             no frame for so long before this one
  *     stuck                  no frame from here on until the stream is stopped and started
  *     eintr N, eio N         the next N VIDIOC_DQBUF fail so
+ *     hang MS                the next VIDIOC_DQBUF takes so long, whatever it is asked for
  *     qbuf-eio N             the next N VIDIOC_QBUF fail so
  *     off-busy N             the next N VIDIOC_STREAMOFF give EBUSY and do nothing
  *     unplug MS [SCENARIO]   the device goes and comes back so much later, as the one of SCENARIO

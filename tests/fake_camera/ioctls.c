@@ -193,6 +193,11 @@ static int queue_buffer(struct file *file, struct v4l2_buffer *argument) {
 static int dequeue_buffer(struct file *file, struct v4l2_buffer *argument) {
     if (!valid(file, argument) || !device.streaming)
         return fail(EINVAL);
+    if (device.hang > 0) {
+        device_note("hang\n");
+        usleep((useconds_t)device.hang * 1000);
+        device.hang = 0;
+    }
     if (device.eintr_left > 0)
         return device.eintr_left--, fail(EINTR);
     if (device.eio_left > 0)
