@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use super::config::{SourceSpec, StreamConfig};
 use super::reporter::Reporter;
 use super::source::SourceError;
-use super::stats::{self, StatsTarget};
+use super::stats::{self, Figures, StatsTarget};
 use super::streaming::{Materials, Streaming, Turn};
 use crate::clock;
 use crate::exit::RunError;
@@ -73,7 +73,7 @@ pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(
     let stats = stats_target(config)?;
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
     let now = clock::now();
-    let reporter = Reporter::start(now, stats, live)?;
+    let reporter = Reporter::start(now, stats, live, config.spelling)?;
     let materials = Materials::gather(config)?;
     let mut stream = Streaming::new(config, &materials, now)?;
     stream.open(0, now).map_err(|why| name_option(config, why))?;
@@ -92,7 +92,7 @@ fn name_option(config: &StreamConfig, why: RunError) -> RunError {
 /// Opens what `--stats-json` names.
 pub(super) fn stats_target(config: &StreamConfig) -> Result<Option<StatsTarget>, RunError> {
     let target = config.stats_json.as_deref().map(stats::open).transpose();
-    target.map_err(|why| RunError::Usage(format!("--stats-json: {why}")))
+    target.map_err(|why| RunError::Usage(config.spelling.retell(&format!("--stats-json: {why}"))))
 }
 
 /// The attendant of `sealcam stream`.
@@ -115,8 +115,8 @@ impl Attendant for Nothing {
     ) -> Result<bool, RunError> {
         match why {
             // Whoever writes the frames may have failed to, and would not be noticed otherwise.
-            SourceError::Ended if running.stream.figures(now).sender.frames == 0 => {
-                let source = running.stream.describe();
+            SourceError::Ended if only_notices(&running.stream.figures(now)) => {
+                let source = &running.stream.config().sources[0].picture.source;
                 Err(RunError::Failed(format!("{source} has ended without a whole frame")))
             }
             SourceError::Ended => {
@@ -126,6 +126,11 @@ impl Attendant for Nothing {
             SourceError::Failed(why) => Err(RunError::Failed(why)),
         }
     }
+}
+
+/// Whether no picture has been sent.
+fn only_notices(figures: &Figures) -> bool {
+    figures.sender.frames == figures.notices
 }
 
 /// Turns until there is nothing more to do, or a signal ends it.

@@ -1,4 +1,10 @@
 //! The configuration read again, at SIGHUP: what can be changed is changed in the same stream.
+//!
+//! | the file | what becomes of it |
+//! |---|---|
+//! | cannot be used, or asks for what cannot be had | nothing is changed |
+//! | changes what only a start can (key, state, control socket, figures, Landlock) | "restart needed"; all else is changed |
+//! | names a file or device that the process gave up at its start | "restart needed"; nothing is changed, for what the picture would be cannot be known |
 
 use super::{Service, listen};
 use crate::camera::file_config::{self, ServiceConfig};
@@ -10,8 +16,16 @@ use crate::time::Instant;
 impl Service {
     /// Reads the file again and brings it into effect; a file that cannot be used changes nothing.
     pub(super) fn renew(&mut self, now: Instant, running: &mut Running) {
-        let read = file_config::read(&self.house.path).map_err(RunError::from);
-        if let Err(why) = read.and_then(|new| self.change_to(new, now, running)) {
+        let new = match file_config::read_within(&self.house.path, &self.house.reach) {
+            Ok(new) => new,
+            Err(why) => {
+                if why.needs_restart() {
+                    self.house.restart = vec![why.to_string()];
+                }
+                return log::error!("{why}; nothing is changed");
+            }
+        };
+        if let Err(why) = self.change_to(new, now, running) {
             log::error!("{why}; nothing is changed");
         }
     }
@@ -19,9 +33,7 @@ impl Service {
     fn change_to(&mut self, new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
         let old = &self.house.config;
         let plan = Plan::new(old, running.stream.active(), &new);
-        for key in &plan.restart {
-            log::warn!("{key} has changed: restart needed; the old value stays in effect until then");
-        }
+        let restart: Vec<String> = plan.restart.iter().map(|key| format!("{key} has changed")).collect();
         let new = kept(old, new);
         let what = describe(&plan, old, &new);
         // What can fail comes first, so that it is all or nothing.
@@ -32,6 +44,10 @@ impl Service {
         }
         let applied = running.stream.apply(&plan, &new.stream, fresh, now);
         self.house.config = new;
+        for what in &restart {
+            log::warn!("{what}: restart needed; the old value stays in effect until then, all else is new");
+        }
+        self.house.restart = restart;
         log::info!("{} read again: {what}", self.house.path.display());
         self.retry_at = None;
         if let (Err(why), Some(number)) = (applied, plan.active) {

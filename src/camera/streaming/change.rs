@@ -1,6 +1,8 @@
 //! Other sources and settings in the same stream: packet numbers go on, and the receiver notices nothing
 //! but the picture.
 
+use std::path::PathBuf;
+
 use super::{Streaming, datagram, transmit};
 use crate::camera::config::{SourceSpec, StreamConfig};
 use crate::camera::open;
@@ -78,7 +80,10 @@ impl Streaming {
         now: Instant,
     ) -> Result<Box<dyn Source>, RunError> {
         let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
-        open::source(&config.sources[number].picture, largest, now)
+        let picture = &config.sources[number].picture;
+        let touched = device_of(&picture.source).and_then(|device| self.touched.get(&device));
+        let source = open::source(picture, largest, touched.cloned().unwrap_or_default(), now);
+        source.map_err(|why| RunError::Usage(config.spelling.retell(&why.to_string())))
     }
 
     fn install(&mut self, number: usize, source: Box<dyn Source>, now: Instant) -> Result<(), RunError> {
@@ -90,13 +95,15 @@ impl Streaming {
         if source.largest_frame() > largest {
             log::warn!(
                 "frames above {largest} bytes cannot be sent in datagrams of {} bytes and will be \
-                 dropped; the source makes up to {} bytes: use a larger --packet-size",
+                 dropped; the source makes up to {} bytes: use a larger {}",
                 self.sender.datagram(),
-                source.largest_frame()
+                source.largest_frame(),
+                self.config.spelling.retell("--packet-size")
             );
         }
         self.source = Some(source);
         self.active = Some(number);
+        self.note_controls(number);
         self.told.oversized = false;
         self.flow.open(now, self.longest_interval(number));
         Ok(())
@@ -105,9 +112,19 @@ impl Streaming {
     /// Treats pictures as the settings of source number `number` say.
     fn retune(&mut self, number: usize) -> Result<(), RunError> {
         let picture = &self.config.sources[number].picture;
-        self.pipeline.retune(picture).map_err(|why| RunError::Usage(format!("--area: {why}")))?;
+        let wrong = |why| RunError::Usage(self.config.spelling.retell(&format!("--area: {why}")));
+        self.pipeline.retune(picture).map_err(wrong)?;
         self.limiter = open::limit(picture).map(FrameLimiter::new);
         Ok(())
+    }
+
+    /// Remembers which controls are set now, for whoever opens the same camera next.
+    fn note_controls(&mut self, number: usize) {
+        let picture = &self.config.sources[number].picture;
+        if let Some(device) = device_of(&picture.source) {
+            let names = picture.controls.iter().map(|control| control.name.clone()).collect();
+            self.touched.insert(device, names);
+        }
     }
 
     /// Whether the source of the moment holds the device that `spec` names: only one can have it.
@@ -115,12 +132,9 @@ impl Streaming {
         let active = self.active.filter(|_| !self.standing_in);
         let active = active.and_then(|active| self.config.sources.get(active));
         match (active.map(|source| &source.picture.source), spec) {
-            (Some(SourceSpec::Device(held)), SourceSpec::Device(path)) => {
-                held == path
-                    || held.canonicalize().ok().is_some_and(|held| path.canonicalize().ok() == Some(held))
-            }
             (Some(SourceSpec::Stdin), SourceSpec::Stdin) => true,
-            _ => false,
+            (Some(held), wanted) => device_of(held).is_some_and(|held| device_of(wanted) == Some(held)),
+            (None, _) => false,
         }
     }
 
@@ -132,7 +146,8 @@ impl Streaming {
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
         let socket = if plan.network {
             let opened = MediaSender::open_patiently(&new.send);
-            Some(opened.map_err(|why| RunError::usage(format!("sending: {why}")))?)
+            let wrong = |why| RunError::usage(new.spelling.retell(&format!("sending: {why}")));
+            Some(opened.map_err(wrong)?)
         } else {
             None
         };
@@ -167,7 +182,7 @@ impl Streaming {
         now: Instant,
     ) -> Result<(), RunError> {
         if let Some((socket, trouble)) = fresh.socket {
-            transmit::warn_of(&socket, trouble);
+            transmit::warn_of(&socket, trouble, new.spelling);
             self.give_up();
             self.socket.move_to(socket);
         }
@@ -197,10 +212,17 @@ impl Streaming {
                 self.flow.retime(self.longest_interval(number));
                 if let Some(source) = &mut self.source {
                     source.set_controls(&new.sources[number].picture.controls);
+                    self.note_controls(number);
                 }
             }
             _ => self.active = plan.active,
         }
         Ok(())
     }
+}
+
+/// The node of a camera, whichever of its names is given.
+fn device_of(spec: &SourceSpec) -> Option<PathBuf> {
+    let SourceSpec::Device(path) = spec else { return None };
+    Some(path.canonicalize().unwrap_or_else(|_| path.clone()))
 }
