@@ -51,7 +51,7 @@ do_install:append() {
 
     install -d ${D}${nonarch_base_libdir}/udev/rules.d ${D}${nonarch_libdir}/sysctl.d
     install -m 0644 ${S}/cross/debian/65-sealcam.rules ${D}${nonarch_base_libdir}/udev/rules.d/
-    install -m 0644 ${S}/cross/debian/sysctl.d/60-sealcam.conf ${D}${nonarch_libdir}/sysctl.d/
+    install -m 0644 ${S}/cross/debian/sysctl.d/30-sealcam.conf ${D}${nonarch_libdir}/sysctl.d/
 
     install -d ${D}${systemd_system_unitdir}/sealcam.service.d
     install -m 0644 ${S}/cross/debian/libcamerify.conf ${D}${systemd_system_unitdir}/sealcam.service.d/
