@@ -43,6 +43,9 @@ fn the_container_images_name_the_target_s_headers_to_bindgen() {
     {
         let image = std::fs::read_to_string(cross.join(format!("Dockerfile.{board}"))).expect("an image");
         let arguments = format!("\"--target={triple} -I/usr/{triple}/include\"");
-        assert!(image.contains(&arguments), "cross/Dockerfile.{board}: BINDGEN_EXTRA_CLANG_ARGS: {arguments}");
+        assert!(
+            image.contains(&arguments),
+            "cross/Dockerfile.{board}: BINDGEN_EXTRA_CLANG_ARGS: {arguments}"
+        );
     }
 }
