@@ -82,7 +82,7 @@ fn controls_are_set_after_every_opening_and_wrong_ones_only_warned_of() {
     for words in [
         "control brightness cannot be 256: it takes 0 to 255 in steps of 1, default 128",
         "control hue is no control of this camera, which has brightness, power_line_frequency, exposure",
-        "is of type 0x107, which cannot be set",
+        "takes a structure or a list (type 0x107), which cannot be set",
     ] {
         assert!(report.has_told(words), "{words}: {:#?}", report.told);
     }

@@ -12,6 +12,7 @@ use sealcam::camera::control::client::ask;
 use sealcam::camera::demo::demo;
 use sealcam::camera::devices::Devices;
 use sealcam::camera::file_config::{self, Effective};
+use sealcam::camera::status::Health;
 use sealcam::camera::{run, service};
 use sealcam::exit::{self, RunError};
 use sealcam::keys::{key_file, random};
@@ -51,9 +52,11 @@ fn check(path: &Path) -> Result<(), RunError> {
 
 fn status(args: &StatusArgs) -> Result<(), RunError> {
     let (reply, line) = ask(&args.service.control, &Request::Status {})?;
-    match reply.status {
-        Some(status) if !args.json => say(&status.to_string()),
-        _ => say(&line),
+    let Some(status) = reply.status else { return say(&line) };
+    say(if args.json { line } else { status.to_string() }.as_str())?;
+    match status.health {
+        Health { healthy: true, .. } => Ok(()),
+        Health { why, .. } => Err(RunError::Failed(format!("the service runs, but is not healthy: {why}"))),
     }
 }
 

@@ -157,8 +157,16 @@ pub struct ConfigArgs {
     pub config: PathBuf,
 }
 
+/// What scripts want to know of `sealcam status`.
+const STATUS_CODES: &str = "\
+Exit status:
+  0  healthy: new frames are flowing, or the service is switched off by choice
+  1  not healthy, or no service is running; a sentence on standard error says which
+  2  wrong usage";
+
 /// Options of `sealcam status`.
 #[derive(Debug, Args)]
+#[command(after_help = STATUS_CODES)]
 pub struct StatusArgs {
     /// One line of JSON instead of text
     #[arg(long)]

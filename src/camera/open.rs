@@ -10,7 +10,8 @@ use super::v4l2::{Camera, CameraSettings};
 use crate::exit::RunError;
 use crate::time::Instant;
 
-/// Opens the source. JPEG frames of a camera above `max_frame` bytes are dropped and counted.
+/// Opens the source. JPEG frames of a camera above `max_frame` bytes are dropped and counted; its controls
+/// called as in `undo` get their defaults unless the settings name them.
 ///
 /// # Errors
 ///
@@ -18,6 +19,7 @@ use crate::time::Instant;
 pub fn source(
     settings: &PictureSettings,
     max_frame: usize,
+    undo: Vec<String>,
     now: Instant,
 ) -> Result<Box<dyn Source>, RunError> {
     Ok(match &settings.source {
@@ -29,6 +31,7 @@ pub fn source(
                 format: settings.format,
                 max_frame,
                 controls: settings.controls.clone(),
+                undo,
                 ..CameraSettings::new(path)
             };
             Box::new(Camera::open(camera, now).map_err(RunError::usage)?)
@@ -42,7 +45,7 @@ pub fn source(
             let file = FileSource::open(path, settings.fps);
             Box::new(file.map_err(RunError::usage)?)
         }
-        SourceSpec::Stdin => Box::new(PipeSource::stdin().map_err(RunError::usage)?),
+        SourceSpec::Stdin => Box::new(PipeSource::stdin(now).map_err(RunError::usage)?),
     })
 }
 

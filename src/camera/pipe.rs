@@ -3,6 +3,9 @@
 //! The descriptor is read without blocking until it is empty. When several whole frames have piled up,
 //! the newest one is handed over: a pipe in which old frames wait would add its length to the latency of
 //! every frame to come.
+//!
+//! When nothing whole has come for two seconds, or for twice the time from frame to frame of a writer that is
+//! slower, a NO SIGNAL picture says so once a second.
 
 use core::mem::swap;
 use std::fs::File;
@@ -11,11 +14,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::notice::Notice;
 use super::source::{Captured, Drops, LONGEST_FRAME, Source, SourceError};
 use super::splitter::{Fault, Found, Splitter};
 use crate::jpeg::{self, RestartOffsets, Summary};
 use crate::picture::Picture;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Frames that arrive on a descriptor.
 ///
@@ -38,8 +42,54 @@ pub struct PipeSource {
     largest: usize,
     drops: Drops,
     ended: bool,
+    silence: Silence,
+    notice: Notice,
 }
 
+/// Follows how long nothing whole has come.
+#[derive(Debug)]
+struct Silence {
+    /// When the last frame came; at first the start.
+    last: Instant,
+    /// The times between the last three frames.
+    gaps: [Duration; 2],
+    /// Bytes have come since.
+    bytes: bool,
+    dark_since: Option<Instant>,
+    notice_at: Instant,
+}
+
+impl Silence {
+    fn new(now: Instant) -> Self {
+        let gaps = [Duration::ZERO; 2];
+        Self { last: now, gaps, bytes: false, dark_since: None, notice_at: now + QUIET }
+    }
+
+    /// How long a frame may take. One long pause among short ones does not count.
+    fn patience(&self) -> Duration {
+        (2 * self.gaps[0].min(self.gaps[1])).clamp(QUIET, LONGEST_QUIET)
+    }
+
+    /// A frame has come; since when there had been notices, if there had.
+    fn frame(&mut self, now: Instant) -> Option<Instant> {
+        self.gaps = [self.gaps[1], now.since(self.last)];
+        self.last = now;
+        self.bytes = false;
+        self.notice_at = now + self.patience();
+        self.dark_since.take()
+    }
+
+    const fn why(&self) -> &'static str {
+        if self.bytes { "what comes is no whole JPEG image" } else { "nothing comes" }
+    }
+}
+
+/// How long nothing may come from a writer that usually is as fast.
+const QUIET: Duration = Duration::from_secs(2);
+/// How long nothing may come from the slowest writer.
+const LONGEST_QUIET: Duration = Duration::from_secs(60);
+/// From one notice to the next.
+const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 /// Most reads in one call, so that a writer that never pauses cannot keep the camera from sending.
 const READS_AT_ONCE: usize = 32;
 /// Bytes that the pipe is asked to hold: a whole frame in one go saves wake-ups on both ends.
@@ -48,12 +98,12 @@ const PIPE_CAPACITY: i32 = 1024 * 1024;
 const USUAL_LARGEST: usize = 1024 * 1024;
 
 impl PipeSource {
-    /// Frames from standard input.
+    /// Frames from standard input, from `now` on.
     ///
     /// # Errors
     ///
     /// [`SourceError::Failed`] if standard input is closed or a terminal.
-    pub fn stdin() -> Result<Self, SourceError> {
+    pub fn stdin(now: Instant) -> Result<Self, SourceError> {
         const MEND: &str = "pipe MJPEG into it, such as rpicam-vid -t 0 --codec mjpeg -o - | sealcam ...";
         let stdin = io::stdin();
         if stdin.is_terminal() {
@@ -64,15 +114,15 @@ impl PipeSource {
             .as_fd()
             .try_clone_to_owned()
             .map_err(|error| SourceError::Failed(format!("standard input: {error}: {MEND}")))?;
-        Self::new(fd, "standard input")
+        Self::new(fd, "standard input", now)
     }
 
-    /// Frames from `fd`, which is called `name` in messages.
+    /// Frames from `fd`, which is called `name` in messages, from `now` on.
     ///
     /// # Errors
     ///
     /// [`SourceError::Failed`] if the descriptor cannot be made non-blocking.
-    pub fn new(fd: OwnedFd, name: &str) -> Result<Self, SourceError> {
+    pub fn new(fd: OwnedFd, name: &str, now: Instant) -> Result<Self, SourceError> {
         let failed = |error| SourceError::Failed(format!("{name}: {error}"));
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL).map_err(failed)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map_err(failed)?;
@@ -98,6 +148,8 @@ impl PipeSource {
             largest: USUAL_LARGEST,
             drops: Drops::default(),
             ended: false,
+            silence: Silence::new(now),
+            notice: Notice::new(),
         })
     }
 
@@ -111,6 +163,7 @@ impl PipeSource {
                     break;
                 }
                 Ok(count) => {
+                    self.silence.bytes = true;
                     self.splitter.advance(count);
                     self.take_frames();
                 }
@@ -120,6 +173,17 @@ impl PipeSource {
             }
         }
         Ok(())
+    }
+
+    fn draw_notice(&mut self, now: Instant) -> Captured<'_> {
+        let why = self.silence.why();
+        if self.silence.dark_since.is_none() {
+            log::warn!("{}: {why}; waiting for it", self.name);
+        }
+        let since = *self.silence.dark_since.get_or_insert(self.silence.last);
+        self.silence.notice_at = now + NOTICE_INTERVAL;
+        let picture = Picture::Raw(self.notice.draw(&why, &self.name, now.since(since)));
+        Captured { picture, at: now, summary: None, restarts: &[], notice: true }
     }
 
     fn take_frames(&mut self) {
@@ -148,7 +212,9 @@ impl PipeSource {
 
 impl Source for PipeSource {
     fn describe(&self) -> String {
+        let silence = &self.silence;
         match self.geometry {
+            _ if silence.dark_since.is_some() => format!("no signal from {}: {}", self.name, silence.why()),
             Some((width, height)) => format!("MJPG {width}x{height} from {}", self.name),
             None => format!("MJPG from {}", self.name),
         }
@@ -159,7 +225,7 @@ impl Source for PipeSource {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        None
+        Some(self.silence.notice_at)
     }
 
     fn next(&mut self, now: Instant) -> Result<Option<Captured<'_>>, SourceError> {
@@ -167,25 +233,34 @@ impl Source for PipeSource {
         if !self.ended {
             self.read()?;
         }
-        match (self.newest, self.splitter.held()) {
-            (Some(summary), Some(bytes)) => {
-                self.geometry = Some((summary.width, summary.height));
-                Ok(Some(Captured {
-                    picture: Picture::Jpeg(&bytes[..summary.len.min(bytes.len())]),
-                    at: now,
-                    summary: Some(summary),
-                    restarts: self.restarts.as_slice(),
-                    notice: false,
-                }))
-            }
-            _ if self.ended => Err(SourceError::Ended),
-            _ => Ok(None),
+        let Some(summary) = self.newest else {
+            return match self.ended {
+                true => Err(SourceError::Ended),
+                false if now >= self.silence.notice_at => Ok(Some(self.draw_notice(now))),
+                false => Ok(None),
+            };
+        };
+        self.geometry = Some((summary.width, summary.height));
+        if let Some(since) = self.silence.frame(now) {
+            log::info!("{}: picture after {} ms", self.name, now.since(since).as_millis());
         }
+        let bytes = self.splitter.held().unwrap_or_default();
+        Ok(Some(Captured {
+            picture: Picture::Jpeg(&bytes[..summary.len.min(bytes.len())]),
+            at: now,
+            summary: Some(summary),
+            restarts: self.restarts.as_slice(),
+            notice: false,
+        }))
     }
 
     fn release(&mut self) {
         self.newest = None;
         self.splitter.let_go();
+    }
+
+    fn patience(&self) -> Duration {
+        if self.silence.dark_since.is_some() { NOTICE_INTERVAL } else { self.silence.patience() }
     }
 
     fn drops(&self) -> Drops {

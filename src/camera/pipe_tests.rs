@@ -4,7 +4,7 @@ use std::io::{PipeWriter, Write, pipe};
 
 fn open() -> (PipeSource, PipeWriter) {
     let (reader, writer) = pipe().unwrap();
-    (PipeSource::new(reader.into(), "a pipe").unwrap(), writer)
+    (PipeSource::new(reader.into(), "a pipe", Instant::ORIGIN).unwrap(), writer)
 }
 
 /// A frame with a number in it; every one has another length.
@@ -134,7 +134,7 @@ fn flags_are_put_back() {
     let (reader, _writer) = pipe().unwrap();
     let copy = reader.try_clone().unwrap();
     let flags = || OFlag::from_bits_retain(fcntl(&copy, FcntlArg::F_GETFL).unwrap());
-    let source = PipeSource::new(reader.into(), "a pipe").unwrap();
+    let source = PipeSource::new(reader.into(), "a pipe", Instant::ORIGIN).unwrap();
     assert!(flags().contains(OFlag::O_NONBLOCK));
     drop(source);
     assert!(!flags().contains(OFlag::O_NONBLOCK));
@@ -143,7 +143,67 @@ fn flags_are_put_back() {
 #[test]
 fn a_directory_cannot_be_read() {
     let directory = File::open("/").unwrap();
-    let mut source = PipeSource::new(directory.into(), "a folder").unwrap();
+    let mut source = PipeSource::new(directory.into(), "a folder", Instant::ORIGIN).unwrap();
     let error = source.next(Instant::ORIGIN).unwrap_err().to_string();
     assert!(error.starts_with("a folder: "), "{error}");
+}
+
+/// Every picture that comes until `end`, called at each due time: `None` for a notice.
+fn pictures(source: &mut PipeSource, now: &mut Instant, end: Instant) -> Vec<(u64, Option<Vec<u8>>)> {
+    let mut all = Vec::new();
+    loop {
+        let due = source.wake_at().unwrap();
+        if due > end {
+            *now = end;
+            return all;
+        }
+        *now = due.max(*now);
+        let captured = source.next(*now).unwrap();
+        let notice = captured.is_some_and(|captured| captured.notice);
+        let at = now.since(Instant::ORIGIN).as_millis() as u64;
+        all.extend(captured.map(|captured| (at, (!notice).then(|| jpeg(Some(captured)).unwrap()))));
+        assert!(source.wake_at().unwrap() > *now, "it would turn for nothing");
+    }
+}
+
+#[test]
+fn a_writer_that_says_nothing_is_shown_as_such() {
+    let (mut source, mut writer) = open();
+    let mut now = Instant::ORIGIN;
+    let at = Instant::from_millis;
+    let notices = |from: u64, count: u64| (0..count).map(|n| (from + n * 1000, None)).collect::<Vec<_>>();
+    // It never began.
+    assert_eq!(pictures(&mut source, &mut now, at(5_500)), notices(2_000, 4));
+    assert_eq!(source.describe(), "no signal from a pipe: nothing comes");
+    assert_eq!(source.patience(), Duration::from_secs(1));
+    // It does.
+    for number in 0..40 {
+        writer.write_all(&frame(number)).unwrap();
+        now = at(6_000 + u64::from(number) * 33);
+        assert_eq!(jpeg(source.next(now).unwrap()), Some(frame(number)));
+    }
+    assert_eq!(source.describe(), "MJPG 32x16 from a pipe");
+    // It stops in the middle of a frame.
+    writer.write_all(&frame(9)[..99]).unwrap();
+    let stopped = 6_000 + 39 * 33;
+    assert!(source.next(at(stopped + 33)).unwrap().is_none());
+    assert_eq!(pictures(&mut source, &mut now, at(stopped + 4_500)), notices(stopped + 2_000, 3));
+    assert_eq!(source.describe(), "no signal from a pipe: what comes is no whole JPEG image");
+    writer.write_all(&frame(9)[99..]).unwrap();
+    assert_eq!(jpeg(source.next(now).unwrap()), Some(frame(9)));
+    // That one pause was long makes nobody wait longer for the next.
+    assert_eq!(source.patience(), Duration::from_secs(2));
+}
+
+#[test]
+fn a_slow_writer_is_not_taken_for_a_silent_one() {
+    let (mut source, mut writer) = open();
+    for number in 0..6 {
+        let mut now = Instant::from_millis(u64::from(number) * 5_000);
+        writer.write_all(&frame(number)).unwrap();
+        assert_eq!(jpeg(source.next(now).unwrap()), Some(frame(number)));
+        let end = now + Duration::from_millis(4_999);
+        let notices = pictures(&mut source, &mut now, end).len();
+        assert_eq!(notices == 0, number >= 2, "{number}: {notices}");
+    }
 }

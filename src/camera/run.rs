@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use super::config::{SourceSpec, StreamConfig};
 use super::reporter::Reporter;
 use super::source::SourceError;
-use super::stats::{self, StatsTarget};
+use super::stats::{self, Figures, StatsTarget};
 use super::streaming::{Materials, Streaming, Turn};
 use crate::clock;
 use crate::exit::RunError;
@@ -115,8 +115,8 @@ impl Attendant for Nothing {
     ) -> Result<bool, RunError> {
         match why {
             // Whoever writes the frames may have failed to, and would not be noticed otherwise.
-            SourceError::Ended if running.stream.figures(now).sender.frames == 0 => {
-                let source = running.stream.describe();
+            SourceError::Ended if only_notices(&running.stream.figures(now)) => {
+                let source = &running.stream.config().sources[0].picture.source;
                 Err(RunError::Failed(format!("{source} has ended without a whole frame")))
             }
             SourceError::Ended => {
@@ -126,6 +126,11 @@ impl Attendant for Nothing {
             SourceError::Failed(why) => Err(RunError::Failed(why)),
         }
     }
+}
+
+/// Whether no picture has been sent.
+fn only_notices(figures: &Figures) -> bool {
+    figures.sender.frames == figures.notices
 }
 
 /// Turns until there is nothing more to do, or a signal ends it.

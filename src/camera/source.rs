@@ -34,7 +34,8 @@ pub trait Source {
     /// Gives the lent frame back. Without effect if none is lent.
     fn release(&mut self);
 
-    /// Sets controls of a camera from now on; other sources have none.
+    /// Sets these controls of a camera from now on, and puts those back that were set before; other sources
+    /// have none.
     fn set_controls(&mut self, _controls: &[ControlSetting]) {}
 
     /// The longest time from one frame or notice to the next while all is in order.

@@ -258,7 +258,7 @@ static void *produce(void *argument) {
         if (mine == device.generation && device.streaming && device.queued_count > 0) {
             struct faults faults = faults_of(&device.scenario, ++device.frame);
             device.eintr_left += faults.eintr, device.eio_left += faults.eio, device.off_busy_left += faults.off_busy;
-            device.qbuf_eio_left += faults.qbuf_eio;
+            device.qbuf_eio_left += faults.qbuf_eio, device.hang += faults.hang;
             if (faults.unplug) {
                 unplug(faults.unplug);
             } else if (faults.stuck) {

@@ -37,7 +37,7 @@ struct device {
     bool streaming;
     unsigned long generation; /* of the thread that makes frames; another one ends */
     unsigned frame;
-    long eintr_left, eio_left, qbuf_eio_left, off_busy_left, busy_left, denied_left;
+    long hang, eintr_left, eio_left, qbuf_eio_left, off_busy_left, busy_left, denied_left;
 };
 
 extern struct device device;

@@ -29,6 +29,7 @@ struct faults faults_of(const struct scenario *scenario, unsigned frame) {
         else if (!strcmp(f->name, "used")) all.used = f->amount;
         else if (!strcmp(f->name, "silence")) all.silence = f->amount;
         else if (!strcmp(f->name, "eintr")) all.eintr = f->amount;
+        else if (!strcmp(f->name, "hang")) all.hang = f->amount;
         else if (!strcmp(f->name, "eio")) all.eio = f->amount;
         else if (!strcmp(f->name, "qbuf-eio")) all.qbuf_eio = f->amount;
         else if (!strcmp(f->name, "off-busy")) all.off_busy = f->amount;

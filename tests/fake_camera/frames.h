@@ -7,7 +7,7 @@
 /* The faults of one frame. */
 struct faults {
     bool flag, empty, junk, stuck;
-    long cut, pad, garbage, used, silence, eintr, eio, qbuf_eio, off_busy;
+    long cut, pad, garbage, used, silence, hang, eintr, eio, qbuf_eio, off_busy;
     const struct fault *unplug;
 };
 

@@ -30,7 +30,7 @@
  *     absent MS              the node appears so long after the program's start
  *     stamp WORD             monotonic (default), unknown, zero, future
  *     control ID TYPE MIN MAX STEP DEFAULT NAME  a control, ascending by ID (hexadecimal); TYPE as in
- *                            v4l2_ctrl_type. Items of menus are called "Item N". VIDIOC_S_CTRL is noted in the log.
+ *                            v4l2_ctrl_type. Items of menus are called "Item N". Setting one is noted in the log.
  *     layer old              libcamera's layer as of 2020: mmap only for reading and writing
  *     log FILE               calls, and breaches of the rules in lines that begin with VIOLATION
  *     at N[-M] FAULT         what goes wrong at frame N, counted from 1 and on across reopening
@@ -43,6 +43,7 @@
  *     silence MS             no frame for so long before this one
  *     stuck                  no frame from here on until the stream is stopped and started
  *     eintr N, eio N         the next N VIDIOC_DQBUF fail so
+ *     hang MS                the next VIDIOC_DQBUF takes so long, whatever it is asked for
  *     qbuf-eio N             the next N VIDIOC_QBUF fail so
  *     off-busy N             the next N VIDIOC_STREAMOFF give EBUSY and do nothing
  *     unplug MS [SCENARIO]   the device goes and comes back so much later, as the one of SCENARIO

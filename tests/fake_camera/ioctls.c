@@ -193,6 +193,11 @@ static int queue_buffer(struct file *file, struct v4l2_buffer *argument) {
 static int dequeue_buffer(struct file *file, struct v4l2_buffer *argument) {
     if (!valid(file, argument) || !device.streaming)
         return fail(EINVAL);
+    if (device.hang > 0) {
+        device_note("hang\n");
+        usleep((useconds_t)device.hang * 1000);
+        device.hang = 0;
+    }
     if (device.eintr_left > 0)
         return device.eintr_left--, fail(EINTR);
     if (device.eio_left > 0)
@@ -279,10 +284,19 @@ static int query_menu(struct v4l2_querymenu *argument) {
 
 static int set_control(struct v4l2_control *argument) {
     const struct control *control = control_of(argument->id);
-    if (layer() || !control)
+    if (layer() || !control || control->type == V4L2_CTRL_TYPE_INTEGER64)
         return fail(layer() ? ENOTTY : EINVAL);
     device_note("VIDIOC_S_CTRL %s %d\n", control->name, argument->value);
     return argument->value < control->min || argument->value > control->max ? fail(ERANGE) : 0;
+}
+
+static int set_large_control(struct v4l2_ext_controls *argument) {
+    const struct control *control = control_of(argument->controls->id);
+    if (layer() || !control || argument->count != 1)
+        return fail(layer() ? ENOTTY : EINVAL);
+    long value = control->type == V4L2_CTRL_TYPE_INTEGER64 ? argument->controls->value64 : argument->controls->value;
+    device_note("VIDIOC_S_EXT_CTRLS %s %ld\n", control->name, value);
+    return value < control->min || value > control->max ? fail(ERANGE) : 0;
 }
 
 int answer(struct file *file, unsigned long request, void *argument) {
@@ -304,6 +318,7 @@ int answer(struct file *file, unsigned long request, void *argument) {
     case VIDIOC_QUERYCTRL: return fail(layer() ? ENOTTY : EINVAL);
     case VIDIOC_QUERYMENU: return query_menu(argument);
     case VIDIOC_S_CTRL: return set_control(argument);
+    case VIDIOC_S_EXT_CTRLS: return set_large_control(argument);
     case VIDIOC_QUERYBUF: {
         struct v4l2_buffer *buffer = argument;
         if (!valid(file, buffer))

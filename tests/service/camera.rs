@@ -64,6 +64,53 @@ fn controls_stand_in_the_file_and_change_without_reopening() {
 }
 
 #[test]
+fn a_control_that_is_taken_out_goes_back_to_its_default() {
+    let room = Room::new();
+    room.camera(&format!(
+        "{MODE}control 980900 1 0 255 1 128 Brightness\ncontrol 980901 5 0 9000000000 1 77 Large\n\
+         control 9a0901 3 0 3 1 3 Auto Exposure\ncontrol 9a0902 1 3 2047 1 250 Exposure Time, Absolute\n\
+         control 9a0920 7 0 31 1 0 Note\n"
+    ));
+    let with = |controls: &str| format!("{CAMERA}controls = {{ {controls} }}\n");
+    let all = "auto_exposure = 1, exposure_time_absolute = 500, brightness = 7, large = 5000000000";
+    let other = "[[source]]\nname = \"plain\"\nsource = \"./video0\"\ncontrols = { large = 1 }\n";
+    room.configure("", &(with(all) + other));
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("a picture", |frame| !frame.notice);
+    let set = || -> Vec<String> {
+        let log = room.camera_log();
+        let calls = log.lines().filter_map(|line| line.strip_prefix("VIDIOC_S_"));
+        calls.filter(|call| call.contains("CTRL")).map(ToOwned::to_owned).collect()
+    };
+    let of = |words: &[&str]| words.iter().map(|word| format!("CTRL {word}")).collect::<Vec<_>>();
+    let start = [of(&["Auto Exposure 1", "Exposure Time, Absolute 500"]), of(&["Brightness 7"])].concat();
+    let start = |from: &[String]| from.iter().filter(|line| start.contains(line)).count();
+    assert_eq!(start(&set()), 3);
+    assert!(set().contains(&"EXT_CTRLS Large 5000000000".to_owned()), "{:?}", set());
+    // Two go, one of them held by a mode that goes as well: the value first.
+    let before = set().len();
+    room.configure("", &(with("brightness = 7, note = \"a\"") + other));
+    service.reload();
+    let expected =
+        [of(&["Exposure Time, Absolute 250"]), vec!["EXT_CTRLS Large 77".into()], of(&["Auto Exposure 3"])];
+    let mut after = set()[before..].to_vec();
+    assert_eq!(after.pop(), Some("CTRL Brightness 7".into()));
+    after[..2].sort_unstable();
+    assert_eq!(after, expected.concat());
+    service.wait_for("control auto_exposure is at its default again");
+    service.wait_for("control note takes a text, which cannot be set from here");
+    // Once is enough, and another source of the same camera has settings of its own.
+    let before = set().len();
+    service.reload();
+    assert_eq!(set().len(), before);
+    assert_eq!(room.ask(&["source", "plain"]).code, 0);
+    assert_eq!(set()[before..], ["CTRL Brightness 128", "EXT_CTRLS Large 1"]);
+    viewer.is_one_stream();
+    service.stops();
+}
+
+#[test]
 fn two_settings_of_one_camera_are_switched_between() {
     let room = Room::new();
     room.camera("mode MJPG 160x120 50\nmode YUYV 160x120 50\n");

@@ -43,20 +43,14 @@ fn the_socket_is_for_some_and_takes_one_bounded_line() {
     // Others are refused by the kernel already; root may always.
     if nix::unistd::geteuid().is_root() {
         let refused = std::process::Command::new("setpriv")
-            .args([
-                "--reuid",
-                "65534",
-                "--regid",
-                "65534",
-                "--clear-groups",
-                crate::room::SEALCAM,
-                "status",
-                "--control",
-            ])
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+            .arg(crate::room::program())
+            .args(["status", "--control"])
             .arg(room.path("run/control.sock"))
             .output();
         if let Ok(refused) = refused {
-            assert!(!refused.status.success());
+            let told = String::from_utf8_lossy(&refused.stderr);
+            assert!(!refused.status.success() && told.contains("ermission denied"), "{told}");
         }
     }
     service.stops();
@@ -164,6 +158,7 @@ fn the_sandbox_is_told_and_real() {
 #[test]
 fn without_a_service_commands_say_so() {
     let room = Room::new();
+    assert!(room.sealcam(&["status", "--help"]).said.contains("1  not healthy, or no service is running"));
     for args in [&["status"][..], &["source", "front"]] {
         let told = room.ask(args);
         assert_eq!(told.code, 1);

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixListener;
 use sealcam::clock;
 use sealcam::time::Duration;
 
+use crate::namespaces::Lab;
 use crate::receiver::Watching;
 use crate::room::{Room, Service, exists, pause, since, wait_until};
 
@@ -57,6 +58,10 @@ fn no_camera_is_no_reason_not_to_be_ready_and_fed() {
     assert_eq!(room.page("/healthz").0, "HTTP/1.1 503 Service Unavailable");
     assert!(room.page("/healthz").1.starts_with("no signal for "));
     assert_eq!(room.metric("sealcam_healthy") as u32, 0);
+    let told = room.ask(&["status"]);
+    assert_eq!(told.code, 1);
+    assert!(told.said.starts_with("NOT HEALTHY: no signal for "), "{}", told.said);
+    assert!(told.told.contains("the service runs, but is not healthy: no signal for "), "{}", told.told);
     service.stops();
 }
 
@@ -79,28 +84,100 @@ fn a_source_that_cannot_be_opened_is_tried_again() {
 }
 
 #[test]
-fn a_source_that_hangs_starves_the_watchdog() {
+fn a_camera_that_hangs_starves_the_watchdog() {
+    let room = Room::new();
+    room.camera("mode MJPG 160x120 50\nat 50 hang 3000\n");
+    room.configure("", "[[source]]\nsource = \"./video0\"\n");
+    let mut service = Service::launch(&room, |command| {
+        command.env("WATCHDOG_USEC", "900000");
+    });
+    service.hears("READY=1");
+    wait_until("the driver hangs", || room.camera_log().contains("hang"));
+    assert!(fed(&mut service, 300) <= 1);
+    assert_eq!(fed(&mut service, 2_000), 0, "nobody is there to feed");
+    // Nobody restarts it here, and the driver comes back to life.
+    service.hears("WATCHDOG=1");
+    wait_until("it is healthy", || room.is_healthy());
+    service.stops();
+}
+
+#[test]
+fn a_pipe_that_says_nothing_is_shown_as_such() {
     let room = Room::new();
     room.configure("", "[[source]]\nsource = \"-\"\n");
+    let viewer = Watching::start(room.to, &room.path("key"));
     let mut service = Service::launch(&room, |command| {
         command.env("WATCHDOG_USEC", "900000");
     });
     service.hears("READY=1");
     let mut pipe = service.input();
-    assert!(fed(&mut service, 1_000) >= 2, "a pipe may take a moment");
-    service.wait_for("the watchdog is not fed");
-    assert_eq!(fed(&mut service, 1_000), 0);
-    // It comes back to life.
+    viewer.sees("a notice", |frame| frame.notice);
+    wait_until("it says why", || room.status()["source"] == "no signal from standard input: nothing comes");
+    assert!(!room.is_healthy());
+    // Long after the time in which a source must produce something.
+    assert!(fed(&mut service, 7_000) >= 15);
+    assert!(!service.log().contains("not fed"), "{}", service.log());
     crate::images::write(&room.path("images"), crate::images::Tables::Own);
     let jpeg = std::fs::read(room.path("images/0.jpg")).unwrap();
-    for _ in 0..3 {
-        pipe.write_all(&jpeg).unwrap();
-    }
-    service.hears("WATCHDOG=1");
+    pipe.write_all(&jpeg).unwrap();
+    viewer.sees("a picture", |frame| !frame.notice);
+    wait_until("it is healthy", || room.is_healthy());
+    viewer.sees("a notice again", |frame| frame.notice);
     // The end of the pipe is the end of the service, and no success: only both can be started again.
     drop(pipe);
     assert_eq!(service.ends().0, Some(1));
     service.wait_for("standard input has ended");
+}
+
+#[test]
+fn a_manager_that_takes_nothing_holds_up_nothing() {
+    let room = Room::new();
+    room.configure("", PATTERN);
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::launch(&room, |command| {
+        // Some 50 a second, which nobody takes.
+        command.env("WATCHDOG_USEC", "60000");
+    });
+    viewer.sees("a picture", |_| true);
+    pause(2_000);
+    let (start, count) = (clock::now(), viewer.count());
+    pause(2_000);
+    let expected = since(start).as_secs_f64() * 30.0 * 0.5;
+    assert!((viewer.count() - count) as f64 > expected, "the stream was held up");
+    assert_eq!(room.ask(&["source"]).code, 0);
+    service.signal(nix::sys::signal::Signal::SIGTERM);
+    let (code, after) = service.ends();
+    assert!(code == Some(0) && after < Duration::from_secs(1), "{code:?} {after:?}");
+    service.wait_for("systemd cannot be told \"STOPPING=1\"");
+}
+
+/// A link that takes nothing any more holds up neither the watchdog nor the end.
+#[test]
+fn a_network_that_takes_nothing_delays_no_end() {
+    let Some(lab) = Lab::new(&["a", "b"]) else { return };
+    lab.link("a", "va", "b", "vb");
+    lab.ip("a", "address add 10.77.1.1/24 dev va");
+    lab.ip("b", "address add 10.77.1.2/24 dev vb");
+    lab.ip("a", "link set va up");
+    lab.ip("b", "link set vb up");
+    if !lab.tc("a", "qdisc add dev va root tbf rate 8kbit burst 2kb latency 600s") {
+        eprintln!("skipped: no token bucket filter in this kernel");
+        return;
+    }
+    lab.enter("a");
+    let room = Room::new();
+    room.configure("", "[[source]]\nsource = \"pattern:640x480@30\"\n");
+    let text = std::fs::read_to_string(room.path("sealcam.toml")).unwrap();
+    std::fs::write(room.path("sealcam.toml"), text.replace("to = \"127.0.0.1", "to = \"10.77.1.2")).unwrap();
+    let mut service = Service::launch(&room, |command| {
+        command.env("WATCHDOG_USEC", "900000");
+    });
+    service.hears("READY=1");
+    wait_until("the network takes nothing", || room.status()["figures"]["network"]["blocked"] != 0);
+    wait_until("that is bad", || room.status()["health"]["healthy"] == false);
+    assert!(room.status()["health"]["why"].as_str().unwrap().contains("none has left"));
+    assert!(fed(&mut service, 1_500) >= 3);
+    service.stops();
 }
 
 #[test]

@@ -6,6 +6,9 @@
 mod images;
 #[path = "../fake_camera/library.rs"]
 mod library;
+#[path = "../lab/namespaces.rs"]
+#[allow(dead_code, reason = "the sockets' own tests use more of it")]
+mod namespaces;
 
 mod camera;
 mod doors;
@@ -13,4 +16,6 @@ mod life;
 mod receiver;
 mod reload;
 mod room;
+#[cfg(feature = "viewer")]
+mod soak;
 mod switching;

@@ -1,6 +1,8 @@
 //! Other sources and settings in the same stream: packet numbers go on, and the receiver notices nothing
 //! but the picture.
 
+use std::path::PathBuf;
+
 use super::{Streaming, datagram, transmit};
 use crate::camera::config::{SourceSpec, StreamConfig};
 use crate::camera::open;
@@ -78,7 +80,9 @@ impl Streaming {
         now: Instant,
     ) -> Result<Box<dyn Source>, RunError> {
         let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
-        open::source(&config.sources[number].picture, largest, now)
+        let picture = &config.sources[number].picture;
+        let touched = device_of(&picture.source).and_then(|device| self.touched.get(&device));
+        open::source(picture, largest, touched.cloned().unwrap_or_default(), now)
     }
 
     fn install(&mut self, number: usize, source: Box<dyn Source>, now: Instant) -> Result<(), RunError> {
@@ -97,6 +101,7 @@ impl Streaming {
         }
         self.source = Some(source);
         self.active = Some(number);
+        self.note_controls(number);
         self.told.oversized = false;
         self.flow.open(now, self.longest_interval(number));
         Ok(())
@@ -110,17 +115,23 @@ impl Streaming {
         Ok(())
     }
 
+    /// Remembers which controls are set now, for whoever opens the same camera next.
+    fn note_controls(&mut self, number: usize) {
+        let picture = &self.config.sources[number].picture;
+        if let Some(device) = device_of(&picture.source) {
+            let names = picture.controls.iter().map(|control| control.name.clone()).collect();
+            self.touched.insert(device, names);
+        }
+    }
+
     /// Whether the source of the moment holds the device that `spec` names: only one can have it.
     fn shares_device(&self, spec: &SourceSpec) -> bool {
         let active = self.active.filter(|_| !self.standing_in);
         let active = active.and_then(|active| self.config.sources.get(active));
         match (active.map(|source| &source.picture.source), spec) {
-            (Some(SourceSpec::Device(held)), SourceSpec::Device(path)) => {
-                held == path
-                    || held.canonicalize().ok().is_some_and(|held| path.canonicalize().ok() == Some(held))
-            }
             (Some(SourceSpec::Stdin), SourceSpec::Stdin) => true,
-            _ => false,
+            (Some(held), wanted) => device_of(held).is_some_and(|held| device_of(wanted) == Some(held)),
+            (None, _) => false,
         }
     }
 
@@ -197,10 +208,17 @@ impl Streaming {
                 self.flow.retime(self.longest_interval(number));
                 if let Some(source) = &mut self.source {
                     source.set_controls(&new.sources[number].picture.controls);
+                    self.note_controls(number);
                 }
             }
             _ => self.active = plan.active,
         }
         Ok(())
     }
+}
+
+/// The node of a camera, whichever of its names is given.
+fn device_of(spec: &SourceSpec) -> Option<PathBuf> {
+    let SourceSpec::Device(path) = spec else { return None };
+    Some(path.canonicalize().unwrap_or_else(|_| path.clone()))
 }

@@ -16,7 +16,9 @@ mod datagram;
 mod listeners;
 mod transmit;
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
 use nix::poll::{PollFd, PollFlags};
 
@@ -84,6 +86,8 @@ pub struct Streaming {
     standing_in: bool,
     /// What sources dropped that are closed now.
     past: Drops,
+    /// Controls that were set on a camera, whichever source it was for.
+    touched: BTreeMap<PathBuf, Vec<String>>,
     pipeline: Pipeline,
     limiter: Option<FrameLimiter>,
     sender: Sender,
@@ -148,6 +152,7 @@ impl Streaming {
             active: None,
             standing_in: false,
             past: Drops::default(),
+            touched: BTreeMap::new(),
             pipeline,
             limiter: None,
             sender,

@@ -135,7 +135,7 @@ impl Camera {
             Encoding::Raw(_) => layout.least(),
         };
         self.largest = self.largest.max(frame);
-        session.set_controls(&self.settings.controls);
+        session.set_controls(&self.settings.controls, &core::mem::take(&mut self.settings.undo));
         self.reason = Reason::Starting;
         self.received = 0;
         self.errors = 0;
@@ -356,9 +356,10 @@ impl Source for Camera {
     }
 
     fn set_controls(&mut self, controls: &[ControlSetting]) {
-        self.settings.controls = controls.to_vec();
+        let before = core::mem::replace(&mut self.settings.controls, controls.to_vec());
+        self.settings.undo.extend(before.into_iter().map(|control| control.name));
         if let Some(session) = &self.session {
-            session.set_controls(controls);
+            session.set_controls(controls, &core::mem::take(&mut self.settings.undo));
         }
     }
 

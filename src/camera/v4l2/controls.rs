@@ -2,13 +2,15 @@
 //!
 //! Which ones there are, and in which range, each camera says itself; types of controls that are not
 //! known here are listed and left alone. A control that cannot be set is worth a warning, never the picture.
+//! One that was set and is not to be any more goes back to the default that the driver names.
 
 use core::fmt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use v4l::v4l_sys::{
-    V4L2_CTRL_FLAG_DISABLED, V4L2_CTRL_FLAG_INACTIVE, V4L2_CTRL_FLAG_NEXT_CTRL, V4L2_CTRL_FLAG_READ_ONLY,
+    V4L2_CTRL_FLAG_DISABLED, V4L2_CTRL_FLAG_HAS_PAYLOAD, V4L2_CTRL_FLAG_INACTIVE, V4L2_CTRL_FLAG_NEXT_CTRL,
+    V4L2_CTRL_FLAG_READ_ONLY,
 };
 
 use super::device::name as text_of;
@@ -47,6 +49,8 @@ impl fmt::Display for ControlValue {
 pub enum ControlKind {
     /// Numbers from `min` to `max`.
     Integer,
+    /// The same in 64 bits.
+    Large,
     /// 0 or 1.
     Switch,
     /// One of these items, by number or name.
@@ -55,7 +59,9 @@ pub enum ControlKind {
     Bits,
     /// Does something whenever it is set.
     Button,
-    /// A type that is not set here; its number in `v4l2_ctrl_type`.
+    /// A text, which is not set here.
+    Text,
+    /// A structure or a list, which is not set here; its number in `v4l2_ctrl_type`.
     Other(u32),
 }
 
@@ -89,14 +95,20 @@ impl Control {
     }
 
     /// The number to set for `value`.
-    fn number(&self, value: &ControlValue) -> Result<i32, String> {
+    fn number(&self, value: &ControlValue) -> Result<i64, String> {
         let refuse = || Err(format!("{} cannot be {value}: it takes {}", self.name, self.range()));
         if self.read_only {
             return Err(format!("{} can only be read", self.name));
         }
         let number = match (&self.kind, value) {
+            (ControlKind::Text, _) => {
+                return Err(format!("{} takes a text, which cannot be set from here", self.name));
+            }
             (ControlKind::Other(kind), _) => {
-                return Err(format!("{} is of type {kind:#x}, which cannot be set from here", self.name));
+                return Err(format!(
+                    "{} takes a structure or a list (type {kind:#x}), which cannot be set from here",
+                    self.name
+                ));
             }
             (ControlKind::Menu(items), ControlValue::Item(text)) => {
                 let item = items.iter().find(|(_, item)| item.eq_ignore_ascii_case(text));
@@ -116,8 +128,7 @@ impl Control {
                 if bits & !self.max != 0 {
                     return refuse();
                 }
-                // All 32 bits of a mask are used; the sign means nothing.
-                return Ok(*bits as u32 as i32);
+                *bits
             }
             (ControlKind::Button, ControlValue::Number(number)) => *number,
             (_, ControlValue::Number(number)) => {
@@ -128,7 +139,27 @@ impl Control {
                 *number
             }
         };
-        i32::try_from(number).or_else(|_| refuse())
+        Ok(number)
+    }
+
+    /// Sets it to a number that it takes.
+    fn set(&self, node: &Node, number: i64) -> Result<(), Refused> {
+        match self.kind {
+            ControlKind::Large => node.set_large_control(self.id, number),
+            // All 32 bits of a mask are used; the sign means nothing. All else was held to its range.
+            _ => node.set_control(self.id, number as i32),
+        }
+    }
+
+    /// Whether it decides how others behave: automatic modes are switches and menus.
+    const fn is_mode(&self) -> bool {
+        matches!(self.kind, ControlKind::Switch | ControlKind::Menu(_))
+    }
+
+    /// Whether it has a value that can be put back.
+    const fn has_default(&self) -> bool {
+        let settable = !matches!(self.kind, ControlKind::Button | ControlKind::Text | ControlKind::Other(_));
+        settable && !self.read_only
     }
 }
 
@@ -139,10 +170,13 @@ impl fmt::Display for Range<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Control { kind, min, max, step, default, .. } = self.0;
         match kind {
-            ControlKind::Integer => write!(f, "{min} to {max} in steps of {step}, default {default}"),
+            ControlKind::Integer | ControlKind::Large => {
+                write!(f, "{min} to {max} in steps of {step}, default {default}")
+            }
             ControlKind::Switch => write!(f, "true or false, default {}", *default != 0),
             ControlKind::Bits => write!(f, "bits of {max:#x}, default {default:#x}"),
             ControlKind::Button => f.write_str("any number, which sets it off"),
+            ControlKind::Text => f.write_str("a text, which is not set from here"),
             ControlKind::Other(kind) => write!(f, "values of type {kind:#x}, which are not set from here"),
             ControlKind::Menu(items) => {
                 f.write_str("one of ")?;
@@ -193,7 +227,9 @@ const INTEGER: u32 = 1;
 const BOOLEAN: u32 = 2;
 const MENU: u32 = 3;
 const BUTTON: u32 = 4;
+const INTEGER64: u32 = 5;
 const HEADING: u32 = 6;
+const STRING: u32 = 7;
 const BITMASK: u32 = 8;
 const INTEGER_MENU: u32 = 9;
 
@@ -240,6 +276,10 @@ fn next(node: &Node, id: u32) -> Result<Raw, Refused> {
 
 fn describe(node: &Node, raw: &Raw) -> Control {
     let kind = match raw.kind {
+        STRING => ControlKind::Text,
+        // A list of numbers has the type of its elements.
+        other if raw.flags & V4L2_CTRL_FLAG_HAS_PAYLOAD != 0 => ControlKind::Other(other),
+        INTEGER64 => ControlKind::Large,
         INTEGER => ControlKind::Integer,
         BOOLEAN => ControlKind::Switch,
         BITMASK => ControlKind::Bits,
@@ -303,27 +343,38 @@ fn meant<'a>(name: &str, known: &'a [Control]) -> Result<&'a Control, String> {
     })
 }
 
-/// Sets what is asked for; what cannot be set is told in one warning each.
+/// Sets what is asked for, and puts the controls called as in `undo` back to their defaults unless they are
+/// asked for; what cannot be set is told in one warning each.
 ///
-/// Switches and menus go first: they turn off the automatic modes that hold the other controls. What was
-/// refused is tried once more behind all others, for the same reason.
-pub(super) fn apply(node: &Node, path: &Path, settings: &[ControlSetting]) {
-    if settings.is_empty() {
+/// Switches and menus are set first: they turn off the automatic modes that hold the other controls. What was
+/// refused is tried once more behind all others, for the same reason. Putting back goes the other way, while
+/// the mode that let the values be set is still there.
+pub(super) fn apply(node: &Node, path: &Path, settings: &[ControlSetting], undo: &[String]) {
+    if settings.is_empty() && undo.is_empty() {
         return;
     }
     let known = controls(node);
     let path = path.display();
-    let mut chosen: Vec<(&Control, i32)> = Vec::with_capacity(settings.len());
+    let mut chosen: Vec<(&Control, i64)> = Vec::with_capacity(settings.len());
     for ControlSetting { name, value } in settings {
         match meant(name, &known).and_then(|control| Ok((control, control.number(value)?))) {
             Ok(setting) => chosen.push(setting),
             Err(why) => log::warn!("{path}: control {why}"),
         }
     }
-    chosen.sort_by_key(|(control, _)| !matches!(control.kind, ControlKind::Switch | ControlKind::Menu(_)));
-    chosen.retain(|(control, value)| node.set_control(control.id, *value).is_err());
+    let mut gone: Vec<&Control> = undo.iter().filter_map(|name| meant(name, &known).ok()).collect();
+    gone.retain(|control| control.has_default() && !chosen.iter().any(|(other, _)| other.id == control.id));
+    gone.sort_by_key(|control| control.is_mode());
+    for control in gone {
+        match control.set(node, control.default) {
+            Ok(()) => log::info!("{path}: control {} is at its default again", control.name),
+            Err(why) => log::warn!("{path}: control {} cannot be put back: {why}", control.name),
+        }
+    }
+    chosen.sort_by_key(|(control, _)| !control.is_mode());
+    chosen.retain(|(control, value)| control.set(node, *value).is_err());
     for (control, value) in chosen {
-        if let Err(why) = node.set_control(control.id, value) {
+        if let Err(why) = control.set(node, value) {
             let held = if control.inactive { "; an automatic mode holds it: set that one too" } else { "" };
             log::warn!("{path}: control {} cannot be set to {value}: {why}{held}", control.name);
         }

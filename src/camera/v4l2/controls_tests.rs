@@ -38,7 +38,8 @@ fn values_are_held_to_the_range_which_is_named() {
     let bits = control("bits", ControlKind::Bits, (0, 0xff00_0001, 0));
     let button = control("reset", ControlKind::Button, (0, 0, 0));
     let strange = control("roi", ControlKind::Other(0x107), (0, 0, 0));
-    let large = control("large", ControlKind::Integer, (0, i64::MAX, 1));
+    let large = control("large", ControlKind::Large, (0, i64::MAX, 1));
+    let text = control("text", ControlKind::Text, (0, 31, 1));
     // (control, value, number or words of the refusal)
     let cases = [
         (&exposure, number(3), Ok(3)),
@@ -54,11 +55,18 @@ fn values_are_held_to_the_range_which_is_named() {
         (&power, item("60 Hz"), Err("one of")),
         (&switch, number(1), Ok(1)),
         (&switch, number(2), Err("true or false")),
-        (&bits, number(0xff00_0001), Ok(0xff00_0001_u32 as i32)),
+        (&bits, number(0xff00_0001), Ok(0xff00_0001)),
         (&bits, number(2), Err("bits of 0xff000001")),
         (&button, number(7), Ok(7)),
-        (&strange, number(1), Err("type 0x107")),
-        (&large, number(1 << 40), Err("cannot be 1099511627776")),
+        (
+            &strange,
+            number(1),
+            Err("roi takes a structure or a list (type 0x107), which cannot be set from here"),
+        ),
+        (&large, number(1 << 40), Ok(1 << 40)),
+        (&large, number(-1), Err("large cannot be -1: it takes 0 to 9223372036854775807")),
+        (&text, number(1), Err("text takes a text, which cannot be set from here")),
+        (&text, item("a"), Err("text takes a text")),
     ];
     for (control, value, expected) in cases {
         match (control.number(&value), expected) {

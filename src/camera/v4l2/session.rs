@@ -172,9 +172,9 @@ impl Session {
         }
     }
 
-    /// Sets controls; what cannot be set is told in the log.
-    pub(super) fn set_controls(&self, settings: &[ControlSetting]) {
-        controls::apply(&self.device.node, &self.path, settings);
+    /// Sets controls, those called as in `undo` to their defaults; what cannot be set is told in the log.
+    pub(super) fn set_controls(&self, settings: &[ControlSetting], undo: &[String]) {
+        controls::apply(&self.device.node, &self.path, settings, undo);
     }
 
     /// The mode that runs, as the driver has set it: `MJPG 1280x720 at 30 fps`.

@@ -31,6 +31,9 @@ pub struct CameraSettings {
     pub reopen: Reopen,
     /// Controls to set whenever the device has been opened.
     pub controls: Vec<ControlSetting>,
+    /// Names of controls that were set before and are to have their defaults at the next opening, unless they
+    /// are among those to set.
+    pub undo: Vec<String>,
     /// Folder of the stable links `by-id` and `by-path`.
     pub links: PathBuf,
 }
@@ -59,6 +62,7 @@ impl CameraSettings {
             patience: Duration::from_secs(2),
             reopen: Reopen { first: Duration::from_millis(100), longest: Duration::from_secs(2) },
             controls: Vec::new(),
+            undo: Vec::new(),
             links: LINKS.into(),
         }
     }

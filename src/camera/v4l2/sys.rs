@@ -18,9 +18,10 @@ use v4l::FourCC;
 use v4l::buffer::Type;
 use v4l::memory::Memory;
 use v4l::v4l_sys::{
-    v4l2_buffer, v4l2_capability, v4l2_control, v4l2_fmtdesc, v4l2_format, v4l2_fract, v4l2_frmivalenum,
-    v4l2_frmsizeenum, v4l2_pix_format, v4l2_query_ext_ctrl, v4l2_queryctrl, v4l2_querymenu,
-    v4l2_requestbuffers, v4l2_streamparm,
+    v4l2_buffer, v4l2_capability, v4l2_control, v4l2_ext_control, v4l2_ext_control__bindgen_ty_1,
+    v4l2_ext_controls, v4l2_fmtdesc, v4l2_format, v4l2_fract, v4l2_frmivalenum, v4l2_frmsizeenum,
+    v4l2_pix_format, v4l2_query_ext_ctrl, v4l2_queryctrl, v4l2_querymenu, v4l2_requestbuffers,
+    v4l2_streamparm,
 };
 
 mod raw {
@@ -39,6 +40,7 @@ mod raw {
     nix::ioctl_readwrite!(s_ctrl, b'V', 28, v4l2_control);
     nix::ioctl_readwrite!(queryctrl, b'V', 36, v4l2_queryctrl);
     nix::ioctl_readwrite!(querymenu, b'V', 37, v4l2_querymenu);
+    nix::ioctl_readwrite!(s_ext_ctrls, b'V', 72, v4l2_ext_controls);
     nix::ioctl_readwrite!(query_ext_ctrl, b'V', 103, v4l2_query_ext_ctrl);
     nix::ioctl_readwrite!(enum_framesizes, b'V', 74, v4l2_frmsizeenum);
     nix::ioctl_readwrite!(enum_frameintervals, b'V', 75, v4l2_frmivalenum);
@@ -285,6 +287,21 @@ impl Node {
         let mut control = v4l2_control { id, value };
         // SAFETY: a valid v4l2_control, borrowed for the call.
         repeat("VIDIOC_S_CTRL", || unsafe { raw::s_ctrl(self.raw(), &raw mut control) })?;
+        Ok(())
+    }
+
+    /// As [`Node::set_control`], for controls of 64 bits.
+    pub(super) fn set_large_control(&self, id: u32, value: i64) -> Result<(), Refused> {
+        let value64 = v4l2_ext_control__bindgen_ty_1 { value64: value };
+        let mut control = v4l2_ext_control { id, size: 0, reserved2: [0], __bindgen_anon_1: value64 };
+        // SAFETY: integers, a union of them and a pointer, for which all zeros is a value. Zero for the class
+        // stands for the current values of controls of any class.
+        let mut controls: v4l2_ext_controls = unsafe { zeroed() };
+        controls.count = 1;
+        controls.controls = &raw mut control;
+        let call = "VIDIOC_S_EXT_CTRLS";
+        // SAFETY: a valid v4l2_ext_controls, which points to as many controls as it says; both outlive the call.
+        repeat(call, || unsafe { raw::s_ext_ctrls(self.raw(), &raw mut controls) })?;
         Ok(())
     }
 
