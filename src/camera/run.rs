@@ -75,10 +75,21 @@ pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(
     let now = clock::now();
     let reporter = Reporter::start(now, stats, live)?;
     let materials = Materials::gather(config)?;
-    let mut stream = Streaming::new(config, &materials, now)?;
-    stream.open(0, now).map_err(|why| name_option(config, why))?;
+    let mut config = config.clone();
+    look_up(&mut config)?;
+    let mut stream = Streaming::new(&config, &materials, now)?;
+    stream.open(0, now).map_err(|why| name_option(&config, why))?;
     stream.introduce();
     run(&signals, Running { stream, reporter }, &mut Nothing)
+}
+
+/// Looks up the destination's name, if it has one.
+fn look_up(config: &mut StreamConfig) -> Result<(), RunError> {
+    let Some(name) = &config.name else { return Ok(()) };
+    let found =
+        name.look_up().map_err(|why| RunError::Failed(format!("{name} cannot be looked up: {why}")))?;
+    config.send_to(found[0])?;
+    Ok(())
 }
 
 /// A file that cannot be played is named as it is; whoever wrote a command is told where to look.

@@ -13,6 +13,7 @@ mod namespaces;
 mod camera;
 mod doors;
 mod life;
+mod names;
 mod receiver;
 mod reload;
 mod room;

@@ -82,8 +82,6 @@ impl ServiceConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unusable {
     error: SettingsError,
-    /// It may be usable later, when a name can be looked up.
-    passing: bool,
 }
 
 impl std::fmt::Display for Unusable {
@@ -96,13 +94,13 @@ impl std::error::Error for Unusable {}
 
 impl From<SettingsError> for Unusable {
     fn from(error: SettingsError) -> Self {
-        Self { error, passing: false }
+        Self { error }
     }
 }
 
 impl From<Unusable> for RunError {
     fn from(why: Unusable) -> Self {
-        if why.passing { Self::Failed(why.to_string()) } else { Self::Usage(why.to_string()) }
+        Self::Usage(why.to_string())
     }
 }
 
@@ -139,7 +137,7 @@ fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
                 Setting::Area(_) | Setting::CameraConfig(_) => why.why,
                 setting => format!("{}: {}", key_of(setting), why.why),
             };
-            Unusable { error: file.error_at(places.of_setting(why.setting), problem), passing: why.passing }
+            Unusable { error: file.error_at(places.of_setting(why.setting), problem) }
         })?;
     let asked = active.as_ref().map(|name| name.get_ref().clone());
     let mut config = ServiceConfig { stream, active: Some(0), asked, control, landlock, health };

@@ -2,7 +2,7 @@
 
 use super::{House, Service};
 use crate::camera::board::Board;
-use crate::camera::config::{NamedSource, OFF};
+use crate::camera::config::{NamedSource, OFF, StreamConfig};
 use crate::camera::control::{Reply, Request, SourceState, respond};
 use crate::camera::flow::Verdict;
 use crate::camera::http::{self, Page};
@@ -97,7 +97,7 @@ impl House {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config: self.path.display().to_string(),
             stream: number,
-            to: stream.config().send.to.to_string(),
+            to: told_destination(stream.config()),
             key: key.to_owned(),
             datagram,
             health: Health {
@@ -142,6 +142,15 @@ fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String
         _ => {}
     }
     opened
+}
+
+/// `viewer.example:5000 (192.168.1.20:5000)`, or only the address.
+fn told_destination(config: &StreamConfig) -> String {
+    match &config.name {
+        None => config.destination(),
+        Some(name) if config.is_pending() => format!("{name} (not found yet)"),
+        Some(name) => format!("{name} ({})", config.send.to),
+    }
 }
 
 fn listing(stream: &Streaming) -> Reply {

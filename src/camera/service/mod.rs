@@ -9,8 +9,10 @@
 //! | here | the start; what is due in a turn |
 //! | `answers` | what is told and done on request |
 //! | `renew` | the configuration read again |
+//! | `lookup` | the destination's name looked up |
 
 mod answers;
+mod lookup;
 mod renew;
 
 use std::io::Stderr;
@@ -37,6 +39,7 @@ use crate::exit::RunError;
 use crate::live::LiveText;
 use crate::signals::Signals;
 use crate::time::{Duration, Instant};
+use lookup::{Lookup, Wanted};
 
 /// From one attempt to open a source that cannot be opened to the next.
 const RETRY: Duration = Duration::from_secs(5);
@@ -56,6 +59,8 @@ struct Service {
     retry_at: Option<Instant>,
     look_at: Instant,
     told: Option<Told>,
+    /// The destination's name, until it is known.
+    lookup: Option<Lookup>,
 }
 
 /// Where requests come from.
@@ -85,7 +90,7 @@ struct Told {
 /// # Errors
 ///
 /// [`RunError`] with a sentence that names the mend, if it cannot start. A camera that is not there, or no
-/// network, is no reason.
+/// network, is no reason; nor is a destination's name that cannot be looked up yet.
 pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
     let path = std::path::absolute(path).map_err(RunError::failed)?;
     let config = file_config::read(&path)?;
@@ -106,6 +111,7 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
     running.stream.introduce();
     notify::ready("starting the source");
     let active = config.active;
+    let wanted = Wanted::at_first(&config);
     let mut service = Service {
         doors: Doors { control: Server::new(control), health },
         house: House { path, config, sandbox, board: None },
@@ -114,6 +120,7 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
         retry_at: None,
         look_at: now,
         told: None,
+        lookup: wanted.map(|wanted| Lookup::start(wanted, None, now)),
     };
     match active {
         Some(number) => service.open(number, now, &mut running.stream),
@@ -216,7 +223,8 @@ impl Attendant for Service {
             let _ = fds.push(PollFd::new(fd, flags));
         }
         let due = [self.doors.wake_at(), self.watchdog.due(), self.retry_at, Some(self.look_at)];
-        due.into_iter().flatten().fold(until, Instant::min)
+        let due = due.into_iter().chain([self.lookup.as_ref().map(Lookup::look_at)]);
+        due.flatten().fold(until, Instant::min)
     }
 
     fn attend(&mut self, now: Instant, ready: bool, running: &mut Running) {
@@ -227,6 +235,7 @@ impl Attendant for Service {
         if self.retry_at.is_some_and(|at| now >= at) {
             self.retry(now, &mut running.stream);
         }
+        self.look_up(now, running);
         if now >= self.look_at {
             self.tell(now, running);
         }

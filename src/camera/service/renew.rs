@@ -1,5 +1,6 @@
 //! The configuration read again, at SIGHUP: what can be changed is changed in the same stream.
 
+use super::lookup::{Lookup, Wanted};
 use super::{Service, listen};
 use crate::camera::file_config::{self, ServiceConfig};
 use crate::camera::reload::{Plan, SourceChange, changed_sources, kept};
@@ -11,12 +12,28 @@ impl Service {
     /// Reads the file again and brings it into effect; a file that cannot be used changes nothing.
     pub(super) fn renew(&mut self, now: Instant, running: &mut Running) {
         let read = file_config::read(&self.house.path).map_err(RunError::from);
-        if let Err(why) = read.and_then(|new| self.change_to(new, now, running)) {
+        if let Err(why) = read.and_then(|new| self.adopt(new, now, running)) {
             log::error!("{why}; nothing is changed");
         }
     }
 
-    fn change_to(&mut self, new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
+    fn adopt(&mut self, mut new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
+        let wanted = Wanted::of(&mut new, &self.house.config)?;
+        let why = format!("{} read again", self.house.path.display());
+        self.change_to(new, &why, now, running)?;
+        let before = self.lookup.take();
+        self.lookup = wanted.map(|wanted| Lookup::start(wanted, before, now));
+        Ok(())
+    }
+
+    /// Brings `new` settings into effect, or changes nothing; `why` is for the log.
+    pub(super) fn change_to(
+        &mut self,
+        new: ServiceConfig,
+        why: &str,
+        now: Instant,
+        running: &mut Running,
+    ) -> Result<(), RunError> {
         let old = &self.house.config;
         let plan = Plan::new(old, running.stream.active(), &new);
         for key in &plan.restart {
@@ -32,7 +49,7 @@ impl Service {
         }
         let applied = running.stream.apply(&plan, &new.stream, fresh, now);
         self.house.config = new;
-        log::info!("{} read again: {what}", self.house.path.display());
+        log::info!("{why}: {what}");
         self.retry_at = None;
         if let (Err(why), Some(number)) = (applied, plan.active) {
             self.stand_in(number, &why.to_string(), now, &mut running.stream);
@@ -48,7 +65,8 @@ fn describe(plan: &Plan, old: &ServiceConfig, new: &ServiceConfig) -> String {
     let sources = changed_sources(&old.stream.sources, &new.stream.sources);
     let mut words: Vec<String> = Vec::new();
     if plan.network {
-        words.push(format!("sending to {} from now on", new.stream.send.to));
+        let pending = if new.stream.is_pending() { " as soon as it is found" } else { " from now on" };
+        words.push(format!("sending to {}{pending}", new.stream.destination()));
     }
     if plan.packet_size && !plan.network {
         words.push("another packet size".into());

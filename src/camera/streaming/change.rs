@@ -142,7 +142,7 @@ impl Streaming {
     /// [`RunError`] if something of it cannot be had.
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
         let socket = if plan.network {
-            let opened = MediaSender::open_patiently(&new.send);
+            let opened = transmit::open(new);
             Some(opened.map_err(|why| RunError::usage(format!("sending: {why}")))?)
         } else {
             None

@@ -133,8 +133,8 @@ impl Streaming {
     ///
     /// [`RunError`] with a sentence that names the mend.
     pub fn new(config: &StreamConfig, materials: &Materials, now: Instant) -> Result<Self, RunError> {
-        let (socket, trouble) = MediaSender::open_patiently(&config.send)
-            .map_err(|why| RunError::usage(format!("sending: {why}")))?;
+        let (socket, trouble) =
+            transmit::open(config).map_err(|why| RunError::usage(format!("sending: {why}")))?;
         let datagram = datagram_size(config, &socket)?;
         let mut bits = [0; 8];
         random(&mut bits).map_err(RunError::failed)?;
@@ -176,7 +176,7 @@ impl Streaming {
     pub fn introduce(&self) {
         log::info!(
             "sending to {} in datagrams of {} bytes, key {}, stream {}",
-            self.config.send.to,
+            self.config.destination(),
             self.sender.datagram(),
             self.fingerprint,
             self.sender.stream(),

@@ -1,9 +1,12 @@
 //! From the slab to the network: sealed datagrams leave when they are due, and never hold anything up.
 
+use std::net::Ipv4Addr;
+
 use super::Streaming;
 use super::datagram::carried;
+use crate::camera::config::StreamConfig;
 use crate::clock;
-use crate::net::{MediaSender, NetError, Outcome};
+use crate::net::{MediaSender, NetError, Outcome, SendOptions};
 use crate::proto::sender::Transmit;
 use crate::time::{Duration, Instant};
 use crate::wire::MIN_DATAGRAM;
@@ -30,6 +33,9 @@ pub(super) struct Told {
 impl Streaming {
     /// Sends what is due.
     pub(super) fn transmit(&mut self, now: Instant) {
+        if self.config.is_pending() {
+            return self.give_up();
+        }
         if let Some(blocked) = &self.blocked {
             if now.since(blocked.since) >= STUCK {
                 self.give_up();
@@ -112,6 +118,14 @@ impl Streaming {
             log::info!("the path carries datagrams of {carries} bytes again");
         }
     }
+}
+
+/// Opens a socket to the destination; to nobody while that is not known, and nothing is sent through it.
+pub(super) fn open(config: &StreamConfig) -> Result<(MediaSender, Option<NetError>), NetError> {
+    if config.is_pending() {
+        return MediaSender::open_patiently(&SendOptions::new((Ipv4Addr::LOCALHOST, 9).into()));
+    }
+    MediaSender::open_patiently(&config.send)
 }
 
 /// Says what is not as it should be about a socket.
