@@ -12,6 +12,7 @@ use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
 use super::destination::{Destination, HostName};
 use super::pattern::{PatternError, PatternSpec};
+pub use super::spelling::{Setting, Spelling};
 use super::v4l2::{ControlSetting, FormatChoice};
 pub use super::values::{CodePoint, Fps, Hops, KeyPlace, Percent, Quality, Size, SourceSpec};
 use crate::area::Area;
@@ -101,6 +102,8 @@ pub struct StreamConfig {
     pub stats_json: Option<PathBuf>,
     /// Where state is kept.
     pub state: Option<PathBuf>,
+    /// What messages call these settings.
+    pub spelling: Spelling,
 }
 
 impl StreamConfig {
@@ -163,6 +166,8 @@ pub struct StreamDraft {
     pub stats_json: Option<PathBuf>,
     /// Where state is kept.
     pub state: Option<PathBuf>,
+    /// What messages call these settings.
+    pub spelling: Spelling,
 }
 
 /// A source as it was written.
@@ -186,41 +191,6 @@ pub struct SourceDraft {
     pub camera_config: Option<PathBuf>,
     /// Controls of a V4L2 device.
     pub controls: Vec<ControlSetting>,
-}
-
-/// Which setting is wrong; sources are counted from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// The destination.
-    Destination,
-    /// `--loopback`.
-    Loopback,
-    /// `--packet-size`.
-    PacketSize,
-    /// The list of sources.
-    Sources,
-    /// A source's name.
-    Name(usize),
-    /// What a source is.
-    Source(usize),
-    /// A source's `--camera-config`.
-    CameraConfig(usize),
-    /// A source's `--area`.
-    Area(usize),
-}
-
-impl Setting {
-    /// The option of the command line.
-    const fn option(self) -> &'static str {
-        match self {
-            Self::Destination => "ADDR:PORT",
-            Self::Loopback => "--loopback",
-            Self::PacketSize => "--packet-size",
-            Self::Sources | Self::Name(_) | Self::Source(_) => "--source",
-            Self::CameraConfig(_) => "--camera-config",
-            Self::Area(_) => "--area",
-        }
-    }
 }
 
 /// A setting that cannot be used: which one, why, and the mend.
@@ -278,6 +248,7 @@ impl From<StreamArgs> for StreamDraft {
             frames: args.frames,
             stats_json: args.stats_json,
             state: args.state,
+            spelling: Spelling::Options,
         }
     }
 }
@@ -323,6 +294,7 @@ impl TryFrom<StreamDraft> for StreamConfig {
             frames: draft.frames.map(Into::into),
             stats_json: draft.stats_json,
             state: draft.state,
+            spelling: draft.spelling,
         })
     }
 }

@@ -11,7 +11,7 @@
 //! | [`area`], [`camera_config`], [`settings_file`], [`size`] | JSON settings, with line and column of what is wrong |
 //! | [`flow`], [`watchdog`], [`stand_in`] | whether pictures flow, and what is done where they cannot |
 //! | [`server`], [`http`], [`notify`], [`board`], [`sandbox`] | a service's doors, systemd, the board, the kernel's fences |
-//! | [`args`], [`values`], [`config`], [`file_config`] | the command line; the file; settings, checked |
+//! | [`args`], [`values`], [`spelling`], [`config`], [`file_config`] | the command line; the file; settings, checked |
 //! | [`open`], [`pipeline`], [`streaming`] | from a source to the network |
 //! | [`run`], [`reporter`], [`stats`] | the loop, and what is told of it |
 //! | [`service`], [`reload`], [`control`], [`status`], [`metrics`] | `sealcam run`, and who speaks to it |
@@ -54,6 +54,7 @@ pub mod service;
 pub mod settings_file;
 pub mod size;
 pub mod source;
+pub mod spelling;
 pub mod splitter;
 pub mod stand_in;
 pub mod stats;

@@ -133,7 +133,7 @@ impl PipeSource {
         let input = File::from(fd);
         if input.metadata().is_ok_and(|metadata| metadata.is_file()) {
             log::warn!(
-                "{name} is a file, read as fast as it can be: --source file:PATH plays it at its rate"
+                "{name} is a file, read as fast as it can be: as a source file:PATH it is played at its rate"
             );
         }
         Ok(Self {

@@ -107,7 +107,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Codec(why) => write!(f, "{why}"),
-            Self::Area(why) => write!(f, "--area: {why}"),
+            Self::Area(why) => write!(f, "area: {why}"),
         }
     }
 }

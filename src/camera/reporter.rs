@@ -2,6 +2,7 @@
 
 use std::io::Stderr;
 
+use super::spelling::Spelling;
 use super::stats::{Figures, StatsTarget, Ticker};
 use crate::exit::RunError;
 use crate::live::LiveText;
@@ -17,6 +18,8 @@ pub struct Reporter {
     tick: Ticker,
     log: Ticker,
     live: Option<LiveText<Stderr>>,
+    /// What the place for the figures is called.
+    name: String,
     lines: Option<LineOutput>,
     before: Option<Figures>,
     /// Those of the last two seconds.
@@ -35,11 +38,13 @@ impl Reporter {
         now: Instant,
         target: Option<StatsTarget>,
         live: Option<LiveText<Stderr>>,
+        spelling: Spelling,
     ) -> Result<Self, RunError> {
         Ok(Self {
             tick: Ticker::new(now, INTERVAL),
             log: Ticker::new(now, LOG_INTERVAL),
             live,
+            name: spelling.retell("--stats-json"),
             lines: target.map(StatsTarget::start).transpose().map_err(RunError::failed)?,
             before: None,
             recent: [None; 2],
@@ -101,12 +106,13 @@ impl Reporter {
     }
 
     fn ended(&mut self, end: &OutputEnd) {
+        let name = &self.name;
         match end {
             OutputEnd::Complete => {}
-            OutputEnd::ReaderGone => log::info!("--stats-json: {end}; no more figures are written"),
+            OutputEnd::ReaderGone => log::info!("{name}: {end}; no more figures are written"),
             OutputEnd::ReaderStuck | OutputEnd::Failed { .. } => {
-                log::error!("--stats-json: {end}; no more figures are written");
-                self.failure = Some(RunError::Failed(format!("--stats-json: {end}")));
+                log::error!("{name}: {end}; no more figures are written");
+                self.failure = Some(RunError::Failed(format!("{name}: {end}")));
             }
         }
     }

@@ -73,7 +73,7 @@ pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(
     let stats = stats_target(config)?;
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
     let now = clock::now();
-    let reporter = Reporter::start(now, stats, live)?;
+    let reporter = Reporter::start(now, stats, live, config.spelling)?;
     let materials = Materials::gather(config)?;
     let mut config = config.clone();
     look_up(&mut config)?;
@@ -103,7 +103,7 @@ fn name_option(config: &StreamConfig, why: RunError) -> RunError {
 /// Opens what `--stats-json` names.
 pub(super) fn stats_target(config: &StreamConfig) -> Result<Option<StatsTarget>, RunError> {
     let target = config.stats_json.as_deref().map(stats::open).transpose();
-    target.map_err(|why| RunError::Usage(format!("--stats-json: {why}")))
+    target.map_err(|why| RunError::Usage(config.spelling.retell(&format!("--stats-json: {why}"))))
 }
 
 /// The attendant of `sealcam stream`.

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
@@ -33,6 +33,9 @@ const READ: &[&str] = &[
     "/run/resolvconf",
 ];
 
+/// Where devices are.
+const DEVICES: &str = "/dev";
+
 /// What the process still needs files for.
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
@@ -40,6 +43,77 @@ pub struct Needs {
     pub read: Vec<PathBuf>,
     /// Folders in which files are made, changed and deleted.
     pub write: Vec<PathBuf>,
+    /// Devices that are not below `/dev`.
+    pub devices: Vec<PathBuf>,
+}
+
+impl Needs {
+    /// Adds the folder of a file, by its name and, if that is a link, where it leads: whoever changes a file
+    /// puts a new one in its place, and rules are tied to what was there. Not the root folder: that were all.
+    pub fn read_file(&mut self, path: &Path) {
+        for path in [Some(path.to_owned()), path.canonicalize().ok()].into_iter().flatten() {
+            let folder = path.parent().filter(|folder| folder.parent().is_some());
+            self.read.push(folder.map_or(path.clone(), Path::to_owned));
+        }
+    }
+}
+
+/// What files and devices the process has kept for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Folders, files and devices, by their names without links; `None` for all.
+    kept: Option<Kept>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Kept {
+    files: Vec<PathBuf>,
+    devices: Vec<PathBuf>,
+}
+
+impl Reach {
+    /// All that the system lets this process have.
+    pub const ALL: Self = Self { kept: None };
+
+    /// What is left after [`Sandbox::enter`] with these `needs`.
+    #[must_use]
+    pub fn of(needs: Option<&Needs>, sandbox: &Sandbox) -> Self {
+        let in_force = matches!(sandbox.landlock, Landlock::Enforced | Landlock::Partly);
+        let Some(needs) = needs.filter(|_| in_force) else { return Self::ALL };
+        let without_links = |path: &PathBuf| without_links(path).unwrap_or_else(|| path.clone());
+        let system = READ.iter().map(PathBuf::from);
+        let files = needs.read.iter().chain(&needs.write).map(without_links);
+        let devices = needs.devices.iter().map(without_links);
+        let kept = Kept {
+            files: system.map(|path| without_links(&path)).chain(files).collect(),
+            devices: devices.chain([DEVICES.into()]).collect(),
+        };
+        Self { kept: Some(kept) }
+    }
+
+    /// Whether a file or folder can be read, as far as the fence goes. What is not there at all is nothing
+    /// that the fence keeps away.
+    #[must_use]
+    pub fn has_file(&self, path: &Path) -> bool {
+        self.kept.as_ref().is_none_or(|kept| beneath(path, &kept.files))
+    }
+
+    /// The same of a device.
+    #[must_use]
+    pub fn has_device(&self, path: &Path) -> bool {
+        self.kept.as_ref().is_none_or(|kept| beneath(path, &kept.devices))
+    }
+}
+
+fn beneath(path: &Path, kept: &[PathBuf]) -> bool {
+    without_links(path).is_none_or(|path| kept.iter().any(|folder| path.starts_with(folder)))
+}
+
+/// The path without links, also that of a file which is not there; `None` if not even its folder is. Landlock
+/// lets everyone follow links.
+fn without_links(path: &Path) -> Option<PathBuf> {
+    let folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(folder)
 }
 
 /// What keeps the process from doing more than it should, as far as the kernel tells.
@@ -124,7 +198,8 @@ fn restrict(needs: &Needs) -> Result<RulesetStatus, RulesetError> {
         .create()?;
     let only_read = make_bitflags!(AccessFs::{ ReadFile | ReadDir });
     let wanted = READ.iter().map(|path| (PathBuf::from(path), read));
-    let wanted = wanted.chain([(PathBuf::from("/dev"), device)]);
+    let wanted = wanted.chain([(PathBuf::from(DEVICES), device)]);
+    let wanted = wanted.chain(needs.devices.iter().map(|path| (path.clone(), device)));
     let wanted = wanted.chain(needs.read.iter().map(|path| (path.clone(), only_read)));
     let wanted = wanted.chain(needs.write.iter().map(|path| (path.clone(), write)));
     for (path, access) in wanted {
@@ -164,7 +239,7 @@ mod tests {
         fs::write(lost.path().join("a"), "a").unwrap();
         let (inside, outside) = (kept.path().join("a"), lost.path().join("a"));
         // Only the thread is restricted, and it ends.
-        let needs = Needs { read: vec![], write: vec![kept.path().to_owned()] };
+        let needs = Needs { write: vec![kept.path().to_owned()], ..Needs::default() };
         let result = std::thread::spawn(move || {
             let sandbox = Sandbox::enter(Some(&needs));
             let wrote = fs::write(&inside, "b").and_then(|()| fs::remove_file(&inside));
@@ -178,5 +253,49 @@ mod tests {
             assert!(sandbox.no_new_privs);
         }
         assert!(fs::read(lost.path().join("a")).is_ok(), "other threads keep their rights");
+    }
+
+    #[test]
+    fn what_was_kept_is_told_from_what_was_not() {
+        let folder = crate::keys::state::test_folder();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["config", "clips", "other"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("a"), "").unwrap();
+        }
+        std::os::unix::fs::symlink(at("other"), at("config/link")).unwrap();
+        std::os::unix::fs::symlink(at("clips/a"), at("other/link")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("video")).unwrap();
+        let mut needs = Needs { devices: vec![at("camera")], ..Needs::default() };
+        needs.read_file(&at("config/a"));
+        // A link that leads to another folder: both are kept.
+        std::os::unix::fs::symlink(at("clips/a"), at("config/clip")).unwrap();
+        needs.read_file(&at("config/clip"));
+        needs.read_file(Path::new("/alone"));
+        assert!(needs.read.contains(&PathBuf::from("/alone")) && !needs.read.contains(&"/".into()));
+        let sandbox = |landlock| Sandbox { landlock, no_new_privs: true, seccomp: true };
+        let reach = Reach::of(Some(&needs), &sandbox(Landlock::Enforced));
+        // (path, kept)
+        for (path, kept) in [
+            (at("config/a"), true),
+            (at("config/not-there"), true),
+            (at("config/link/a"), false),
+            (at("clips/a"), true),
+            (at("other/a"), false),
+            (at("other/link"), true),
+            (at("nowhere/at/all"), true),
+            ("/etc/hostname".into(), true),
+        ] {
+            assert_eq!(reach.has_file(&path), kept, "{path:?}");
+        }
+        for (path, kept) in
+            [("/dev/video9".into(), true), (at("camera"), true), (at("other/a"), false), (at("video"), true)]
+        {
+            assert_eq!(reach.has_device(&path), kept, "{path:?}");
+        }
+        for landlock in [Landlock::NotOffered, Landlock::SwitchedOff] {
+            assert_eq!(Reach::of(Some(&needs), &sandbox(landlock)), Reach::ALL);
+        }
+        assert!(Reach::ALL.has_file(&at("other/a")) && Reach::ALL.has_device(&at("other/a")));
     }
 }

@@ -42,6 +42,9 @@ pub struct Status {
     pub board: Board,
     /// What the process cannot do.
     pub sandbox: Sandbox,
+    /// What the configuration file asks for since it was read again, and only a restart can give.
+    #[serde(default)]
+    pub restart_needed: Vec<String>,
 }
 
 /// Whether new pictures flow.
@@ -113,6 +116,9 @@ impl fmt::Display for Status {
         )?;
         board(f, &self.board)?;
         writeln!(f, "sandbox   {}", self.sandbox)?;
+        for what in &self.restart_needed {
+            writeln!(f, "restart   needed: {what}")?;
+        }
         write!(f, "running   {:.0} s, version {}, {}, ", figures.seconds, self.version, self.config)?;
         writeln!(f, "key {}, stream {}", self.key, self.stream)
     }

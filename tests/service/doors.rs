@@ -135,14 +135,35 @@ fn the_sandbox_is_told_and_real() {
     assert_eq!(sandbox["no_new_privs"], status.contains("NoNewPrivs:\t1"), "{sandbox}");
     if sandbox["landlock"] == "enforced" {
         assert_eq!(sandbox["no_new_privs"], true);
-        // A file that the settings did not name at the start cannot be reached later.
+        // What the settings did not name at the start cannot be reached later, and that is said.
         let outside = Room::new();
-        fs::write(outside.path("area.json"), "{}").unwrap();
-        let area = outside.path("area.json");
-        room.configure("", &format!("{PATTERN}area = \"{}\"\n", area.display()));
+        fs::write(outside.path("some.json"), "{}").unwrap();
+        let file = outside.path("some.json").display().to_string();
+        let cases = [
+            (format!("{PATTERN}area = \"{file}\"\n"), "8:8: area"),
+            (format!("{PATTERN}quality = 9\ncamera-config = \"{file}\"\n"), "9:17: camera-config"),
+            (format!("[[source]]\nsource = \"file:{file}\"\n"), "7:10: source"),
+            (format!("[[source]]\nsource = \"{file}\"\n"), "7:10: source"),
+        ];
+        for (sources, place) in cases {
+            room.configure("", &sources);
+            service.reload();
+            let config = room.path("sealcam.toml").display().to_string();
+            let said =
+                format!("{config}:{place}: restart needed: {file} is outside of what the service has kept");
+            service.wait_for(&said);
+            let told = room.status()["restart_needed"].clone();
+            assert!(told[0].as_str().unwrap().starts_with(&said), "{told}");
+        }
+        assert!(room.ask(&["status"]).said.contains("\nrestart   needed: "));
+        assert!(!service.log().contains("ermission denied"), "{}", service.log());
+        assert_eq!(service.log().matches("nothing is changed").count(), 4);
+        // Beside the configuration there may be new files.
+        fs::write(room.path("asked.json"), "{\"width\": 64, \"height\": 48}").unwrap();
+        room.configure("", &format!("{PATTERN}camera-config = \"asked.json\"\n"));
         service.reload();
-        service.wait_for("Permission denied");
-        service.wait_for("nothing is changed");
+        service.wait_for("read again: source camera changed");
+        assert_eq!(room.status()["restart_needed"], serde_json::json!([]));
     }
     let text = fs::read_to_string(room.path("sealcam.toml")).unwrap();
     service.stops();

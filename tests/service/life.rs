@@ -207,8 +207,66 @@ fn a_good_file_is_printed_and_a_bad_one_pointed_into() {
         let words = format!("{path}:5:1: unknown field `pac`, expected one of `to`, `key`, `packet-size`");
         assert!(bad.told.contains(&words), "{}", bad.told);
     }
+    let twice = format!("{PATTERN}name = \"a\"\n[[source]]\nname = \"a\"\n");
+    let cases = [
+        ("pace = 101", PATTERN, "5:8: 101 is not within 0 to 100"),
+        ("packet-size = 9", PATTERN, "5:15: packet-size: "),
+        ("", twice.as_str(), "10:8: name: a second source called \"a\""),
+    ];
+    for (stream, sources, words) in cases {
+        room.configure(stream, sources);
+        let bad = room.sealcam(&["check", "--config", path]);
+        assert!(bad.code == 2 && bad.told.contains(&format!("{path}:{words}")), "{}", bad.told);
+    }
+    room.configure("", PATTERN);
+    for (from, to, words) in [
+        ("state = ", "active = \"back\"\nstate = ", "10:10: active: no source is called \"back\""),
+        ("schema = 1\n", "", "1:1: no schema: write `schema = 1` as the first line"),
+        ("schema = 1\n", "schema = 2\n", "1:10: schema 2 is of a newer sealcam"),
+    ] {
+        let text = std::fs::read_to_string(path).unwrap();
+        std::fs::write(room.path("bad.toml"), text.replace(from, to)).unwrap();
+        let bad = room.sealcam(&["check", "--config", room.path("bad.toml").to_str().unwrap()]);
+        assert!(bad.code == 2 && bad.told.contains(&format!("bad.toml:{words}")), "{}", bad.told);
+    }
     let none = room.sealcam(&["run", "--config", "/nowhere/sealcam.toml"]);
     assert!(none.code == 2 && none.told.contains("/nowhere/sealcam.toml"), "{}", none.told);
+}
+
+#[test]
+fn messages_name_keys_and_not_options() {
+    let room = Room::new();
+    let start = |from: &str, to: &str| {
+        room.configure("", PATTERN);
+        let text = std::fs::read_to_string(room.path("sealcam.toml")).unwrap();
+        assert!(text.contains(from));
+        std::fs::write(room.path("sealcam.toml"), text.replace(from, to)).unwrap();
+        let told = room.sealcam(&["run", "--config", room.path("sealcam.toml").to_str().unwrap()]);
+        assert_ne!(told.code, 0);
+        told.told
+    };
+    // (line, what is written in its place, words)
+    let cases = [
+        ("key = \"key\"", "key = \"none\"", "error: key: "),
+        ("state = \"state\"", "state = \"/proc/none\"", "folder with `state` in [service]"),
+        ("to = \"127.0.0.1:", "to = \"[fe80::1]:", "say which one (interface)"),
+        ("key = \"key\"", "key = \"key\"\nstats-json = \"/proc/none/a\"", "error: stats-json: "),
+    ];
+    for (from, to, words) in cases {
+        let told = start(from, to);
+        assert!(told.contains(words) && !names_an_option(&told), "{to}: {told}");
+    }
+    room.camera("mode MJPG 160x120 50\n");
+    room.configure("", "[[source]]\nsource = \"./video0\"\nformat = \"yuyv\"\n");
+    let mut service = Service::start(&room);
+    service.wait_for("source camera: format yuyv: ");
+    assert!(!names_an_option(&service.log()), "{}", service.log());
+    service.stops();
+}
+
+/// Whether it does so outside of commands, which stand in backticks.
+fn names_an_option(told: &str) -> bool {
+    told.split('`').step_by(2).any(|text| text.contains("--"))
 }
 
 #[test]

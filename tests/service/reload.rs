@@ -127,7 +127,14 @@ fn what_only_a_start_can_change_says_so_and_stays() {
         service.wait_for(&format!("{key} has changed: restart needed"));
     }
     viewer.sees("what could be changed", |frame| frame.quality == Some(40));
-    assert_eq!(room.ask(&["status"]).code, 0, "at the old socket");
+    let told = room.ask(&["status"]);
+    assert_eq!(told.code, 0, "at the old socket");
+    for what in ["stream.key has changed", "service.control has changed"] {
+        assert!(told.said.contains(&format!("restart   needed: {what}\n")), "{}", told.said);
+    }
+    room.configure("", &pattern(""));
+    service.reload();
+    assert!(!room.ask(&["status"]).said.contains("needed"), "the file says again what is in effect");
     viewer.is_one_stream();
     service.stops();
 }

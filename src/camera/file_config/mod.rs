@@ -43,7 +43,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
-use super::config::{NamedSource, OFF, Setting, StreamConfig, StreamDraft};
+use super::config::{NamedSource, OFF, Setting, SourceDraft, SourceSpec, StreamConfig, StreamDraft};
+use super::sandbox::Reach;
 use super::settings_file::{SettingsError, SettingsFile};
 use crate::exit::RunError;
 use tables::Tables;
@@ -82,6 +83,23 @@ impl ServiceConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unusable {
     error: SettingsError,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It has to be written otherwise.
+    Wrong,
+    /// Only a process that starts with it can use it.
+    Restart,
+}
+
+impl Unusable {
+    /// Whether a restart of the service is what it takes.
+    #[must_use]
+    pub fn needs_restart(&self) -> bool {
+        self.kind == Kind::Restart
+    }
 }
 
 impl std::fmt::Display for Unusable {
@@ -94,7 +112,7 @@ impl std::error::Error for Unusable {}
 
 impl From<SettingsError> for Unusable {
     fn from(error: SettingsError) -> Self {
-        Self { error }
+        Self { error, kind: Kind::Wrong }
     }
 }
 
@@ -110,7 +128,16 @@ impl From<Unusable> for RunError {
 ///
 /// [`Unusable`], as `FILE:LINE:COLUMN: problem` with the mend.
 pub fn read(path: &Path) -> Result<ServiceConfig, Unusable> {
-    from_file(&SettingsFile::read(path)?)
+    read_within(path, &Reach::ALL)
+}
+
+/// As [`read`], in a process that can reach no more than `reach`.
+///
+/// # Errors
+///
+/// As [`read`]; files and devices out of reach are named before they are looked at.
+pub fn read_within(path: &Path, reach: &Reach) -> Result<ServiceConfig, Unusable> {
+    from_file(&SettingsFile::read(path)?, reach)
 }
 
 /// As [`read`], from a text that is taken for the content of `path`.
@@ -119,10 +146,10 @@ pub fn read(path: &Path) -> Result<ServiceConfig, Unusable> {
 ///
 /// As [`read`].
 pub fn parse(path: &Path, text: &str) -> Result<ServiceConfig, Unusable> {
-    from_file(&SettingsFile::from_text(path, text))
+    from_file(&SettingsFile::from_text(path, text), &Reach::ALL)
 }
 
-fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
+fn from_file(file: &SettingsFile, reach: &Reach) -> Result<ServiceConfig, Unusable> {
     check_schema(file)?;
     let tables: Tables = from_toml(file)?;
     let places = Places::of(&tables);
@@ -130,15 +157,21 @@ fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
     let active = tables.service.active.clone();
     let control = tables.service.control.as_ref().map(|path| tables::below(folder, path));
     let (landlock, health) = (tables.service.landlock, tables.health.listen.as_ref().map(|listen| listen.0));
-    let stream: StreamConfig =
-        tables.draft(folder).try_into().map_err(|why: super::config::ConfigError| {
-            let problem = match why.setting {
-                // These name their own file.
-                Setting::Area(_) | Setting::CameraConfig(_) => why.why,
-                setting => format!("{}: {}", key_of(setting), why.why),
-            };
-            Unusable { error: file.error_at(places.of_setting(why.setting), problem) }
-        })?;
+    let draft = tables.draft(folder);
+    for (number, source) in draft.sources.iter().enumerate() {
+        if let Err((setting, problem)) = within(reach, number, source) {
+            let error = file.error_at(places.of_setting(setting), format!("{}: {problem}", setting.key()));
+            return Err(Unusable { error, kind: Kind::Restart });
+        }
+    }
+    let stream: StreamConfig = draft.try_into().map_err(|why: super::config::ConfigError| {
+        let problem = match why.setting {
+            // These name their own file.
+            Setting::Area(_) | Setting::CameraConfig(_) => why.why,
+            setting => format!("{}: {}", setting.key(), why.why),
+        };
+        Unusable::from(file.error_at(places.of_setting(why.setting), problem))
+    })?;
     let asked = active.as_ref().map(|name| name.get_ref().clone());
     let mut config = ServiceConfig { stream, active: Some(0), asked, control, landlock, health };
     if let Some(name) = active {
@@ -157,6 +190,26 @@ fn from_file(file: &SettingsFile) -> Result<ServiceConfig, Unusable> {
         };
     }
     Ok(config)
+}
+
+/// Which setting of a source names what is out of `reach`, and the mend.
+fn within(reach: &Reach, number: usize, source: &SourceDraft) -> Result<(), (Setting, String)> {
+    let (spec, area) = (Setting::Source(number), Setting::Area(number));
+    let named = match &source.source {
+        SourceSpec::Device(path) => Some((spec, path, reach.has_device(path))),
+        SourceSpec::File(path) => Some((spec, path, reach.has_file(path))),
+        SourceSpec::Pattern(_) | SourceSpec::Stdin => None,
+    };
+    let area = source.area.as_ref().map(|path| (area, path, reach.has_file(path)));
+    let asked = source.camera_config.as_ref();
+    let asked = asked.map(|path| (Setting::CameraConfig(number), path, reach.has_file(path)));
+    match [named, area, asked].into_iter().flatten().find(|(.., has)| !has) {
+        None => Ok(()),
+        Some((setting, path, _)) => {
+            let why = "is outside of what the service has kept access to since its start (Landlock)";
+            Err((setting, format!("restart needed: {} {why}", path.display())))
+        }
+    }
 }
 
 /// Looks at nothing but the edition, so that a file of another one is not called wrong for its keys.
@@ -189,19 +242,6 @@ fn from_toml<T: for<'de> Deserialize<'de>>(file: &SettingsFile) -> Result<T, Set
         let at = error.span().map_or(0, |span| span.start);
         file.error_at(at, error.message().replace('\n', ", "))
     })
-}
-
-/// What a setting is called in the file.
-const fn key_of(setting: Setting) -> &'static str {
-    match setting {
-        Setting::Destination => "to",
-        Setting::Loopback => "loopback",
-        Setting::PacketSize => "packet-size",
-        Setting::Sources | Setting::Source(_) => "source",
-        Setting::Name(_) => "name",
-        Setting::CameraConfig(_) => "camera-config",
-        Setting::Area(_) => "area",
-    }
 }
 
 /// Where in the text the settings stand that are checked against each other.

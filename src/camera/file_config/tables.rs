@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use toml::Spanned;
 
 use super::StreamDraft;
-use crate::camera::config::SourceDraft;
+use crate::camera::config::{SourceDraft, Spelling};
 use crate::camera::v4l2::{ControlSetting, ControlValue, FormatChoice};
 use crate::camera::values::{CodePoint, Fps, Hops, KeyPlace, Percent, Quality, Size, SourceSpec};
 use crate::net::Interface;
@@ -109,6 +109,7 @@ impl Tables {
                 .stats_json
                 .map(|path| if path.as_os_str() == "-" { path } else { below(path) }),
             state: service.state.map(below),
+            spelling: Spelling::Keys,
         }
     }
 }

@@ -114,6 +114,7 @@ impl House {
             figures: figures.json(false),
             board,
             sandbox: self.sandbox.clone(),
+            restart_needed: self.restart.clone(),
         }
     }
 }

@@ -148,7 +148,8 @@ impl Service {
             self.house.config = new;
             return Ok(());
         }
-        self.change_to(new, &format!("{} is {to}", wanted.name), now, running)
+        self.change_to(new, &format!("{} is {to}", wanted.name), now, running)?;
+        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ use super::file_config::{self, ServiceConfig};
 use super::notify;
 use super::reporter::Reporter;
 use super::run::{self, Attendant, Fds, Running};
-use super::sandbox::{Needs, Sandbox};
+use super::sandbox::{Needs, Reach, Sandbox};
 use super::server::Server;
 use super::source::SourceError;
 use super::streaming::{Materials, Streaming};
@@ -74,6 +74,9 @@ struct House {
     path: PathBuf,
     config: ServiceConfig,
     sandbox: Sandbox,
+    reach: Reach,
+    /// What the file asks for and only a restart can give.
+    restart: Vec<String>,
     board: Option<(Instant, Board)>,
 }
 
@@ -104,9 +107,10 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
     let stream = Streaming::new(&config.stream, &materials, now)?;
     let needs = config.landlock.then(|| needs(&path, &config, &materials, &control));
     let sandbox = Sandbox::enter(needs.as_ref());
+    let reach = Reach::of(needs.as_ref(), &sandbox);
     log::info!("{}: control socket {}; {sandbox}", path.display(), control.path().display());
     // Its thread, if there is one, is to be held back as well.
-    let reporter = Reporter::start(now, stats, live)?;
+    let reporter = Reporter::start(now, stats, live, config.stream.spelling)?;
     let mut running = Running { stream, reporter };
     running.stream.introduce();
     notify::ready("starting the source");
@@ -114,7 +118,7 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
     let wanted = Wanted::at_first(&config);
     let mut service = Service {
         doors: Doors { control: Server::new(control), health },
-        house: House { path, config, sandbox, board: None },
+        house: House { path, config, sandbox, reach, restart: Vec::new(), board: None },
         watchdog: Watchdog::new(notify::watchdog_limit(), now),
         starving: false,
         retry_at: None,
@@ -140,19 +144,21 @@ fn listen(at: SocketAddr) -> Result<Server<TcpListener>, RunError> {
 
 /// What the process needs files for once it runs.
 fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &ControlSocket) -> Needs {
-    let folder = |path: &Path| path.parent().map(Path::to_owned);
     let mut needs = Needs::default();
-    // Folders, because editors put a new file in the place of the old one.
-    needs.read.extend(folder(path));
+    needs.read_file(path);
     for NamedSource { picture, area_file, camera_config_file, .. } in &config.stream.sources {
-        let files = area_file.iter().chain(camera_config_file);
-        needs.read.extend(files.filter_map(|path| folder(path)));
-        if let SourceSpec::File(path) = &picture.source {
-            needs.read.push(path.clone());
+        for path in area_file.iter().chain(camera_config_file) {
+            needs.read_file(path);
+        }
+        match &picture.source {
+            SourceSpec::File(path) if path.is_dir() => needs.read.push(path.clone()),
+            SourceSpec::File(path) => needs.read_file(path),
+            SourceSpec::Device(path) => needs.devices.push(path.clone()),
+            SourceSpec::Pattern(_) | SourceSpec::Stdin => {}
         }
     }
     needs.write.push(materials.state().path().to_owned());
-    needs.write.extend(folder(control.path()));
+    needs.write.extend(control.path().parent().map(Path::to_owned));
     needs
 }
 

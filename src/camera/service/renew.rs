@@ -1,4 +1,10 @@
 //! The configuration read again, at SIGHUP: what can be changed is changed in the same stream.
+//!
+//! | the file | what becomes of it |
+//! |---|---|
+//! | cannot be used, or asks for what cannot be had | nothing is changed |
+//! | changes what only a start can (key, state, control socket, figures, Landlock) | "restart needed"; all else is changed |
+//! | names a file or device that the process gave up at its start | "restart needed"; nothing is changed, for what the picture would be cannot be known |
 
 use super::lookup::{Lookup, Wanted};
 use super::{Service, listen};
@@ -11,8 +17,16 @@ use crate::time::Instant;
 impl Service {
     /// Reads the file again and brings it into effect; a file that cannot be used changes nothing.
     pub(super) fn renew(&mut self, now: Instant, running: &mut Running) {
-        let read = file_config::read(&self.house.path).map_err(RunError::from);
-        if let Err(why) = read.and_then(|new| self.adopt(new, now, running)) {
+        let new = match file_config::read_within(&self.house.path, &self.house.reach) {
+            Ok(new) => new,
+            Err(why) => {
+                if why.needs_restart() {
+                    self.house.restart = vec![why.to_string()];
+                }
+                return log::error!("{why}; nothing is changed");
+            }
+        };
+        if let Err(why) = self.adopt(new, now, running) {
             log::error!("{why}; nothing is changed");
         }
     }
@@ -20,25 +34,27 @@ impl Service {
     fn adopt(&mut self, mut new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
         let wanted = Wanted::of(&mut new, &self.house.config)?;
         let why = format!("{} read again", self.house.path.display());
-        self.change_to(new, &why, now, running)?;
+        let restart = self.change_to(new, &why, now, running)?;
+        for what in &restart {
+            log::warn!("{what}: restart needed; the old value stays in effect until then, all else is new");
+        }
+        self.house.restart = restart;
         let before = self.lookup.take();
         self.lookup = wanted.map(|wanted| Lookup::start(wanted, before, now));
         Ok(())
     }
 
-    /// Brings `new` settings into effect, or changes nothing; `why` is for the log.
+    /// Brings `new` settings into effect, or changes nothing; `why` is for the log. Returns what waits for a restart.
     pub(super) fn change_to(
         &mut self,
         new: ServiceConfig,
         why: &str,
         now: Instant,
         running: &mut Running,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<String>, RunError> {
         let old = &self.house.config;
         let plan = Plan::new(old, running.stream.active(), &new);
-        for key in &plan.restart {
-            log::warn!("{key} has changed: restart needed; the old value stays in effect until then");
-        }
+        let restart: Vec<String> = plan.restart.iter().map(|key| format!("{key} has changed")).collect();
         let new = kept(old, new);
         let what = describe(&plan, old, &new);
         // What can fail comes first, so that it is all or nothing.
@@ -56,7 +72,7 @@ impl Service {
         } else if running.stream.stands_in() {
             self.retry_at = Some(now);
         }
-        Ok(())
+        Ok(restart)
     }
 }
 

@@ -82,7 +82,8 @@ impl Streaming {
         let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
         let picture = &config.sources[number].picture;
         let touched = device_of(&picture.source).and_then(|device| self.touched.get(&device));
-        open::source(picture, largest, touched.cloned().unwrap_or_default(), now)
+        let source = open::source(picture, largest, touched.cloned().unwrap_or_default(), now);
+        source.map_err(|why| RunError::Usage(config.spelling.retell(&why.to_string())))
     }
 
     fn install(&mut self, number: usize, source: Box<dyn Source>, now: Instant) -> Result<(), RunError> {
@@ -94,9 +95,10 @@ impl Streaming {
         if source.largest_frame() > largest {
             log::warn!(
                 "frames above {largest} bytes cannot be sent in datagrams of {} bytes and will be \
-                 dropped; the source makes up to {} bytes: use a larger --packet-size",
+                 dropped; the source makes up to {} bytes: use a larger {}",
                 self.sender.datagram(),
-                source.largest_frame()
+                source.largest_frame(),
+                self.config.spelling.retell("--packet-size")
             );
         }
         self.source = Some(source);
@@ -110,7 +112,8 @@ impl Streaming {
     /// Treats pictures as the settings of source number `number` say.
     fn retune(&mut self, number: usize) -> Result<(), RunError> {
         let picture = &self.config.sources[number].picture;
-        self.pipeline.retune(picture).map_err(|why| RunError::Usage(format!("--area: {why}")))?;
+        let wrong = |why| RunError::Usage(self.config.spelling.retell(&format!("--area: {why}")));
+        self.pipeline.retune(picture).map_err(wrong)?;
         self.limiter = open::limit(picture).map(FrameLimiter::new);
         Ok(())
     }
@@ -143,7 +146,8 @@ impl Streaming {
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
         let socket = if plan.network {
             let opened = transmit::open(new);
-            Some(opened.map_err(|why| RunError::usage(format!("sending: {why}")))?)
+            let wrong = |why| RunError::usage(new.spelling.retell(&format!("sending: {why}")));
+            Some(opened.map_err(wrong)?)
         } else {
             None
         };
@@ -178,7 +182,7 @@ impl Streaming {
         now: Instant,
     ) -> Result<(), RunError> {
         if let Some((socket, trouble)) = fresh.socket {
-            transmit::warn_of(&socket, trouble);
+            transmit::warn_of(&socket, trouble, new.spelling);
             self.give_up();
             self.socket.move_to(socket);
         }

@@ -11,7 +11,8 @@ const ANYWHERE: usize = 1200;
 /// Bytes of a datagram: as asked for, else the usual size as far as the route carries it.
 pub(super) fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
     if let Some(size) = config.packet_size {
-        socket.check_datagram(size).map_err(|why| RunError::usage(format!("--packet-size: {why}")))?;
+        let wrong = |why| RunError::usage(config.spelling.retell(&format!("--packet-size: {why}")));
+        socket.check_datagram(size).map_err(wrong)?;
         return Ok(size);
     }
     Ok(carried(usual(&config.send), socket))

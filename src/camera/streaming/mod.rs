@@ -60,10 +60,12 @@ impl Materials {
     ///
     /// [`RunError`] with a sentence that names the mend.
     pub fn gather(config: &StreamConfig) -> Result<Self, RunError> {
-        let wrong = |why: &dyn std::fmt::Display| RunError::usage(format!("--key: {why}"));
+        let spelling = config.spelling;
+        let wrong = |why: &dyn std::fmt::Display| RunError::usage(spelling.retell(&format!("--key: {why}")));
         let path = config.key.path().map_err(|why| wrong(&why))?;
         let key = key_file::read(&path).map_err(|why| wrong(&why))?;
-        let state = StateFolder::open(config.state.as_deref()).map_err(RunError::failed)?;
+        let state = StateFolder::open(config.state.as_deref());
+        let state = state.map_err(|why| RunError::failed(spelling.retell(&why.to_string())))?;
         Ok(Self { key, state })
     }
 
@@ -133,8 +135,8 @@ impl Streaming {
     ///
     /// [`RunError`] with a sentence that names the mend.
     pub fn new(config: &StreamConfig, materials: &Materials, now: Instant) -> Result<Self, RunError> {
-        let (socket, trouble) =
-            transmit::open(config).map_err(|why| RunError::usage(format!("sending: {why}")))?;
+        let (socket, trouble) = transmit::open(config)
+            .map_err(|why| RunError::usage(config.spelling.retell(&format!("sending: {why}"))))?;
         let datagram = datagram_size(config, &socket)?;
         let mut bits = [0; 8];
         random(&mut bits).map_err(RunError::failed)?;
@@ -143,8 +145,8 @@ impl Streaming {
         let settings = SenderSettings { datagram, max_frame: 0, pace_percent: config.pace_percent };
         let sender = Sender::new(settings, &materials.key, stream, now).map_err(RunError::usage)?;
         let pipeline = Pipeline::new(&config.sources[0].picture)
-            .map_err(|why| RunError::Usage(format!("--area: {why}")))?;
-        transmit::warn_of(&socket, trouble);
+            .map_err(|why| RunError::Usage(config.spelling.retell(&format!("--area: {why}"))))?;
+        transmit::warn_of(&socket, trouble, config.spelling);
         Ok(Self {
             fingerprint: materials.key.fingerprint().to_string(),
             config: config.clone(),
@@ -267,7 +269,8 @@ impl Streaming {
                     self.pipeline.count_oversized();
                     if !self.told.oversized {
                         self.told.oversized = true;
-                        log::warn!("{why}; such frames are dropped and counted: lower --quality or --size");
+                        let mend = self.config.spelling.retell("lower --quality or --size");
+                        log::warn!("{why}; such frames are dropped and counted: {mend}");
                     }
                 }
             }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::Streaming;
 use super::datagram::carried;
-use crate::camera::config::StreamConfig;
+use crate::camera::config::{Spelling, StreamConfig};
 use crate::clock;
 use crate::net::{MediaSender, NetError, Outcome, SendOptions};
 use crate::proto::sender::Transmit;
@@ -104,8 +104,9 @@ impl Streaming {
             self.told.too_large = true;
             let carries = limit.map_or("less".to_owned(), |limit| format!("{limit} bytes at most"));
             log::error!(
-                "datagrams of {} bytes do not pass: the path carries {carries}; use a smaller --packet-size",
-                self.sender.datagram()
+                "datagrams of {} bytes do not pass: the path carries {carries}; use a smaller {}",
+                self.sender.datagram(),
+                self.config.spelling.retell("--packet-size")
             );
         }
     }
@@ -129,9 +130,12 @@ pub(super) fn open(config: &StreamConfig) -> Result<(MediaSender, Option<NetErro
 }
 
 /// Says what is not as it should be about a socket.
-pub(super) fn warn_of(socket: &MediaSender, trouble: Option<NetError>) {
-    let warnings =
-        [trouble.map(|why| why.to_string()), socket.buffer_warning(), socket.wifi_multicast_warning()];
+pub(super) fn warn_of(socket: &MediaSender, trouble: Option<NetError>, spelling: Spelling) {
+    let warnings = [
+        trouble.map(|why| spelling.retell(&why.to_string())),
+        socket.buffer_warning(),
+        socket.wifi_multicast_warning(),
+    ];
     for warning in warnings.into_iter().flatten() {
         log::warn!("{warning}");
     }
