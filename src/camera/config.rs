@@ -33,7 +33,7 @@ pub const MOST_SOURCES: usize = 256;
 /// Frames per second that the test scene has at least.
 pub const SLOWEST_SCENE: f64 = 1.0;
 /// Characters of a source's name.
-const LONGEST_NAME: usize = 32;
+pub const LONGEST_NAME: usize = 32;
 
 /// What a picture is to be turned into, and from what.
 #[derive(Debug, Clone, PartialEq)]

@@ -57,6 +57,22 @@ fn the_socket_is_for_some_and_takes_one_bounded_line() {
 }
 
 #[test]
+fn nothing_that_is_asked_for_forges_a_line_of_the_log() {
+    let room = Room::new();
+    room.configure("", PATTERN);
+    let mut service = Service::launch(&room, |command| {
+        command.env("JOURNAL_STREAM", "1:1");
+    });
+    service.hears("READY=1");
+    let asked = b"{\"do\":\"source\",\"name\":\"x\\n<2>su: \\u001b[2J\\u009b1m\"}\n";
+    assert!(answer(&room, asked).contains("no source is called"));
+    service.wait_for("<4>source \"x\\n<2>su: \\u{1b}[2J");
+    let log = service.log();
+    assert!(!log.contains("\n<2>") && !log.chars().any(|c| c.is_control() && c != '\n'), "{log:?}");
+    service.stops();
+}
+
+#[test]
 fn whoever_dawdles_holds_nothing_up() {
     let room = Room::new();
     room.configure("", PATTERN);

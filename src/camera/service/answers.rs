@@ -47,7 +47,7 @@ impl House {
             Request::Source { name } => match switch(&name, now, &mut running.stream) {
                 Ok(()) => listing(&running.stream),
                 Err(why) => {
-                    log::warn!("source {name}: {why}");
+                    log::warn!("source {name:?}: {why}");
                     Reply::refusal(why)
                 }
             },
