@@ -133,6 +133,24 @@ fn two_settings_of_one_camera_are_switched_between() {
 }
 
 #[test]
+fn a_slow_silent_camera_says_so_before_the_watchdog_does() {
+    let room = Room::new();
+    room.camera("mode MJPG 160x120 1\nat 1 stuck\n");
+    room.configure("", CAMERA);
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::launch(&room, |command| {
+        command.env("WATCHDOG_USEC", "900000");
+    });
+    service.hears("READY=1");
+    let start = sealcam::clock::now();
+    viewer.sees("a notice meanwhile", |frame| frame.notice);
+    assert!(crate::room::since(start) < sealcam::time::Duration::from_millis(3_500));
+    crate::room::pause(2_000);
+    assert!(!service.log().contains("the watchdog is not fed"), "{}", service.log());
+    service.stops();
+}
+
+#[test]
 fn a_frame_asks_for_no_memory() {
     let room = Room::new();
     room.camera("mode MJPG 160x120 100\n");

@@ -56,10 +56,10 @@ impl Streaming {
         let name = self.config.sources[number].name.clone();
         let stand_in = StandIn::new(&name, why, now);
         self.sender.make_room(stand_in.largest_frame());
+        self.flow.open(now, stand_in.patience(), self.longest_interval(number));
         self.source = Some(Box::new(stand_in));
         self.standing_in = true;
         self.active = Some(number);
-        self.flow.open(now, self.longest_interval(number));
     }
 
     /// Sends nothing from now on. What has been sealed still leaves.
@@ -101,11 +101,11 @@ impl Streaming {
                 self.config.spelling.retell("--packet-size")
             );
         }
+        self.flow.open(now, source.patience(), self.longest_interval(number));
         self.source = Some(source);
         self.active = Some(number);
         self.note_controls(number);
         self.told.oversized = false;
-        self.flow.open(now, self.longest_interval(number));
         Ok(())
     }
 

@@ -142,7 +142,8 @@ impl Camera {
         let quiet = quiet(&self.settings, &session);
         self.act_at = now + quiet * 2;
         if self.dark_since.is_none() {
-            self.notice_at = now + quiet;
+            // However slow the camera is: until it has shown something, nobody knows that it is well.
+            self.notice_at = now + self.settings.patience;
         }
         self.session = Some(session);
     }
