@@ -350,12 +350,13 @@ fn picture(number: usize, draft: SourceDraft) -> Result<PictureSettings, ConfigE
         area,
         controls: draft.controls,
     };
-    if let (Some(area), Some(size)) = (&picture.area, picture.size) {
-        area.check_inside((size.width, size.height))
-            .map_err(|why| ConfigError::of(Setting::Area(number), why))?;
-    }
+    let mut size = picture.size.map(|size| (size.width, size.height));
     if let SourceSpec::Pattern(spec) = &picture.source {
-        picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
+        let scene = picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
+        size = Some((scene.width(), scene.height()));
+    }
+    if let (Some(area), Some(size)) = (&picture.area, size) {
+        area.check_inside(size).map_err(|why| ConfigError::of(Setting::Area(number), why))?;
     }
     Ok(picture)
 }

@@ -136,11 +136,8 @@ fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String
         return Ok(());
     }
     let opened = stream.open(number, now).map_err(|why| why.to_string());
-    match (&opened, stream.active(), before) {
-        (Ok(()), ..) => log::info!("switched to source {name}"),
-        // Neither the new one nor, again, the old one could be opened.
-        (Err(why), None, Some(before)) => stream.stand_in(before, why, now),
-        _ => {}
+    if opened.is_ok() {
+        log::info!("switched to source {name}");
     }
     opened
 }

@@ -6,8 +6,10 @@
 //! | changes what only a start can (key, state, control socket, figures, Landlock) | "restart needed"; all else is changed |
 //! | names a file or device that the process gave up at its start | "restart needed"; nothing is changed, for what the picture would be cannot be known |
 
+use std::net::SocketAddr;
+
 use super::lookup::{Lookup, Wanted};
-use super::{Service, listen};
+use super::{Doors, RETRY, Service, listen};
 use crate::camera::file_config::{self, ServiceConfig};
 use crate::camera::reload::{Plan, SourceChange, changed_sources, kept};
 use crate::camera::run::Running;
@@ -59,20 +61,47 @@ impl Service {
         let what = describe(&plan, old, &new);
         // What can fail comes first, so that it is all or nothing.
         let fresh = running.stream.prepare(&plan, &new.stream, now)?;
-        let health = if plan.health { Some(new.health.map(listen).transpose()?) } else { None };
-        if let Some(health) = health {
-            self.doors.health = health;
+        let before = old.health;
+        if plan.health {
+            self.doors.move_health(before, new.health)?;
         }
-        let applied = running.stream.apply(&plan, &new.stream, fresh, now);
+        if let Err(why) = running.stream.apply(&plan, &new.stream, fresh, now) {
+            if plan.health
+                && let Err(why) = self.doors.move_health(new.health, before)
+            {
+                log::error!("{why}");
+            }
+            self.retry_at = running.stream.stands_in().then(|| now + RETRY);
+            return Err(why);
+        }
         self.house.config = new;
         log::info!("{why}: {what}");
-        self.retry_at = None;
-        if let (Err(why), Some(number)) = (applied, plan.active) {
-            self.stand_in(number, &why.to_string(), now, &mut running.stream);
-        } else if running.stream.stands_in() {
-            self.retry_at = Some(now);
-        }
+        self.retry_at = running.stream.stands_in().then_some(now);
         Ok(restart)
+    }
+}
+
+impl Doors {
+    /// Tells health at `to` instead of at `from`, or changes nothing.
+    fn move_health(&mut self, from: Option<SocketAddr>, to: Option<SocketAddr>) -> Result<(), RunError> {
+        // Two addresses of one port may be one place: one of them is any address.
+        let overlaps = from.zip(to).is_some_and(|(from, to)| from.port() == to.port());
+        if overlaps {
+            self.health = None;
+        }
+        match to.map(listen).transpose() {
+            Ok(health) => {
+                self.health = health;
+                Ok(())
+            }
+            Err(why) => {
+                if overlaps {
+                    let again = from.map(listen).transpose();
+                    self.health = again.inspect_err(|why| log::error!("{why}")).ok().flatten();
+                }
+                Err(why)
+            }
+        }
     }
 }
 

@@ -144,8 +144,7 @@ impl Streaming {
         // Room is made when a source is opened.
         let settings = SenderSettings { datagram, max_frame: 0, pace_percent: config.pace_percent };
         let sender = Sender::new(settings, &materials.key, stream, now).map_err(RunError::usage)?;
-        let pipeline = Pipeline::new(&config.sources[0].picture)
-            .map_err(|why| RunError::Usage(config.spelling.retell(&format!("--area: {why}"))))?;
+        let pipeline = Pipeline::new(&config.sources[0].picture);
         transmit::warn_of(&socket, trouble, config.spelling);
         Ok(Self {
             fingerprint: materials.key.fingerprint().to_string(),
