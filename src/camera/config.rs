@@ -124,6 +124,13 @@ impl StreamConfig {
         Ok(())
     }
 
+    /// Whether to wait for what is not right at the moment instead of ending with a sentence: nobody reads that
+    /// of a service, which is what files are for.
+    #[must_use]
+    pub fn is_patient(&self) -> bool {
+        self.spelling == Spelling::Keys
+    }
+
     /// The destination as it was written.
     #[must_use]
     pub fn destination(&self) -> String {

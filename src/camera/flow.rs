@@ -131,6 +131,12 @@ impl Flow {
         self.left.map(|left| now.since(left))
     }
 
+    /// Whether the source has given a new picture since it was opened.
+    #[must_use]
+    pub const fn has_shown(&self) -> bool {
+        matches!(self.state, State::Open { fresh: Some(_), .. })
+    }
+
     /// Whether the source works, be it by saying that there is no signal: what the watchdog wants to know.
     #[must_use]
     pub fn is_alive(&self, now: Instant) -> bool {

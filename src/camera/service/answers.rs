@@ -16,6 +16,9 @@ use crate::time::{Duration, Instant};
 /// Files of sysfs are read at most so often, however many ask.
 const BOARD_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Figures are put together at most so often.
+const PAGE_INTERVAL: Duration = Duration::from_millis(100);
+
 impl Service {
     /// Serves what has come to the doors.
     pub(super) fn serve(&mut self, now: Instant, running: &mut Running) {
@@ -31,7 +34,7 @@ impl Service {
             health.serve(now, |bytes| house.page(now, bytes, running));
         }
         if switched {
-            self.retry_at = running.stream.stands_in().then(|| now + super::RETRY);
+            self.retry_at = running.stream.stands_in().then(|| now + super::retry::RETRY);
         }
     }
 }
@@ -62,8 +65,15 @@ impl House {
         };
         match page {
             Page::Metrics => {
-                let text = metrics::text(&self.whole_status(now, running));
-                http::answer(http::Status::Ok, &text, head_only)
+                let fresh = |(at, _): &(Instant, String)| now.since(*at) < PAGE_INTERVAL;
+                let (_, text) = match self.figures.take().filter(fresh) {
+                    Some(page) => self.figures.insert(page),
+                    None => {
+                        let text = metrics::text(&self.whole_status(now, running));
+                        self.figures.insert((now, text))
+                    }
+                };
+                http::answer(http::Status::Ok, text, head_only)
             }
             Page::Health => {
                 let verdict = running.stream.flow().verdict(now);
@@ -132,7 +142,9 @@ fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String
         return Err(format!("no source is called {name:?}; there are {}, and {OFF}", names.join(", ")));
     };
     let before = stream.active();
-    if before == Some(number) && !stream.stands_in() {
+    // While it is dark, it is opened anew: whoever asks for it again may have another camera there.
+    let dark = matches!(stream.flow().verdict(now), Verdict::NoSignal(_) | Verdict::Silent(_));
+    if before == Some(number) && !dark {
         return Ok(());
     }
     let opened = stream.open(number, now).map_err(|why| why.to_string());

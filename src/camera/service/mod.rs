@@ -9,11 +9,13 @@
 //! | here | the start; what is due in a turn |
 //! | `answers` | what is told and done on request |
 //! | `renew` | the configuration read again |
+//! | `retry` | a source that cannot be opened |
 //! | `lookup` | the destination's name looked up |
 
 mod answers;
 mod lookup;
 mod renew;
+mod retry;
 
 use std::io::Stderr;
 use std::net::{SocketAddr, TcpListener};
@@ -40,9 +42,8 @@ use crate::live::LiveText;
 use crate::signals::Signals;
 use crate::time::{Duration, Instant};
 use lookup::{Lookup, Wanted};
+use retry::Failure;
 
-/// From one attempt to open a source that cannot be opened to the next.
-const RETRY: Duration = Duration::from_secs(5);
 /// How often it is looked at whether systemd is to be told something new.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often systemd is told the figures although nothing has happened.
@@ -55,8 +56,9 @@ struct Service {
     watchdog: Watchdog,
     /// The watchdog is not fed, and the log says so.
     starving: bool,
-    /// When a source that cannot be opened is tried again.
+    /// When a source that cannot be opened is looked at again.
     retry_at: Option<Instant>,
+    failure: Option<Failure>,
     look_at: Instant,
     told: Option<Told>,
     /// The destination's name, until it is known.
@@ -78,6 +80,8 @@ struct House {
     /// What the file asks for and only a restart can give.
     restart: Vec<String>,
     board: Option<(Instant, Board)>,
+    /// The page of figures that was told last.
+    figures: Option<(Instant, String)>,
 }
 
 /// What systemd was told last.
@@ -118,10 +122,11 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
     let wanted = Wanted::at_first(&config);
     let mut service = Service {
         doors: Doors { control: Server::new(control), health },
-        house: House { path, config, sandbox, reach, restart: Vec::new(), board: None },
+        house: House { path, config, sandbox, reach, restart: Vec::new(), board: None, figures: None },
         watchdog: Watchdog::new(notify::watchdog_limit(), now),
         starving: false,
         retry_at: None,
+        failure: None,
         look_at: now,
         told: None,
         lookup: wanted.map(|wanted| Lookup::start(wanted, None, now)),
@@ -163,31 +168,6 @@ fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &C
 }
 
 impl Service {
-    /// Opens a source, or says in its place why that is not possible.
-    fn open(&mut self, number: usize, now: Instant, stream: &mut Streaming) {
-        self.retry_at = None;
-        if let Err(why) = stream.open(number, now) {
-            self.stand_in(number, &why.to_string(), now, stream);
-        }
-    }
-
-    fn stand_in(&mut self, number: usize, why: &str, now: Instant, stream: &mut Streaming) {
-        log::error!("source {}: {why}; trying again", stream.config().sources[number].name);
-        stream.stand_in(number, why, now);
-        self.retry_at = Some(now + RETRY);
-    }
-
-    /// Tries again to open what could not be opened; its notice stays meanwhile.
-    fn retry(&mut self, now: Instant, stream: &mut Streaming) {
-        self.retry_at = None;
-        if let Some(number) = stream.active().filter(|_| stream.stands_in())
-            && let Err(why) = stream.open(number, now)
-        {
-            log::debug!("source {}: {why}", stream.config().sources[number].name);
-            self.retry_at = Some(now + RETRY);
-        }
-    }
-
     fn feed(&mut self, now: Instant, stream: &Streaming) {
         if self.watchdog.due().is_none_or(|due| now < due) {
             return;
@@ -264,6 +244,9 @@ impl Attendant for Service {
         if matches!(why, SourceError::Ended) && from_pipe {
             // It can only be restarted together with what wrote to it.
             return Err(RunError::Failed("standard input has ended".into()));
+        }
+        if running.stream.flow().has_shown() {
+            self.failure = None;
         }
         self.stand_in(number, &why.to_string(), now, &mut running.stream);
         Ok(true)

@@ -9,7 +9,8 @@
 use std::net::SocketAddr;
 
 use super::lookup::{Lookup, Wanted};
-use super::{Doors, RETRY, Service, listen};
+use super::retry::RETRY;
+use super::{Doors, Service, listen};
 use crate::camera::file_config::{self, ServiceConfig};
 use crate::camera::reload::{Plan, SourceChange, changed_sources, kept};
 use crate::camera::run::Running;
@@ -76,6 +77,7 @@ impl Service {
         }
         self.house.config = new;
         log::info!("{why}: {what}");
+        self.failure = None;
         self.retry_at = running.stream.stands_in().then_some(now);
         Ok(restart)
     }

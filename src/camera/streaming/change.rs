@@ -98,7 +98,8 @@ impl Streaming {
         let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
         let picture = &config.sources[number].picture;
         let touched = device_of(&picture.source).and_then(|device| self.touched.get(&device));
-        let source = open::source(picture, largest, touched.cloned().unwrap_or_default(), now);
+        let undo = touched.cloned().unwrap_or_default();
+        let source = open::source(picture, largest, undo, config.is_patient(), now);
         source.map_err(|why| RunError::Usage(config.spelling.retell(&why.to_string())))
     }
 
@@ -158,13 +159,7 @@ impl Streaming {
     ///
     /// [`RunError`] if something of it cannot be had.
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
-        let socket = if plan.network {
-            let opened = transmit::open(new);
-            let wrong = |why| RunError::usage(new.spelling.retell(&format!("sending: {why}")));
-            Some(opened.map_err(wrong)?)
-        } else {
-            None
-        };
+        let socket = if plan.network { Some(transmit::open(new)?) } else { None };
         let datagram = if plan.packet_size {
             let socket = socket.as_ref().map_or(&self.socket, |(socket, _)| socket);
             Some(datagram::datagram_size(new, socket)?)
@@ -220,7 +215,7 @@ impl Streaming {
                 log::error!("{why}");
             }
         }
-        self.usual_datagram = new.packet_size.is_none().then(|| datagram::usual(&new.send));
+        self.usual_datagram = datagram::wanted(new);
         self.sender.set_pace(new.pace_percent);
         match (plan.source, plan.active, source) {
             (SourceChange::Open, Some(number), Some(source)) => self.install(number, source, now),

@@ -6,6 +6,7 @@ use super::Streaming;
 use super::datagram::carried;
 use crate::camera::config::{Spelling, StreamConfig};
 use crate::clock;
+use crate::exit::RunError;
 use crate::net::{MediaSender, NetError, Outcome, SendOptions};
 use crate::proto::sender::Transmit;
 use crate::time::{Duration, Instant};
@@ -122,11 +123,14 @@ impl Streaming {
 }
 
 /// Opens a socket to the destination; to nobody while that is not known, and nothing is sent through it.
-pub(super) fn open(config: &StreamConfig) -> Result<(MediaSender, Option<NetError>), NetError> {
-    if config.is_pending() {
-        return MediaSender::open_patiently(&SendOptions::new((Ipv4Addr::LOCALHOST, 9).into()));
-    }
-    MediaSender::open_patiently(&config.send)
+pub(super) fn open(config: &StreamConfig) -> Result<(MediaSender, Option<NetError>), RunError> {
+    let nowhere = config.is_pending().then(|| SendOptions::new((Ipv4Addr::LOCALHOST, 9).into()));
+    MediaSender::open_patiently(nowhere.as_ref().unwrap_or(&config.send)).map_err(|why| {
+        let told = config.spelling.retell(&format!("sending: {why}"));
+        // What the system refuses now it may grant later.
+        let passing = config.is_patient() && matches!(why, NetError::System { .. });
+        if passing { RunError::Failed(told) } else { RunError::Usage(told) }
+    })
 }
 
 /// Says what is not as it should be about a socket.
