@@ -103,7 +103,9 @@ fn name_option(config: &StreamConfig, why: RunError) -> RunError {
 /// Opens what `--stats-json` names.
 pub(super) fn stats_target(config: &StreamConfig) -> Result<Option<StatsTarget>, RunError> {
     let target = config.stats_json.as_deref().map(stats::open).transpose();
-    target.map_err(|why| RunError::Usage(config.spelling.retell(&format!("--stats-json: {why}"))))
+    let why = target.map_err(|why| config.spelling.retell(&format!("--stats-json: {why}")));
+    // A service is started again, for the place may yet come: a file system that is mounted late.
+    why.map_err(|why| if config.is_patient() { RunError::Failed(why) } else { RunError::Usage(why) })
 }
 
 /// The attendant of `sealcam stream`.
@@ -202,7 +204,7 @@ fn finish(mut running: Running) -> Result<(), RunError> {
     let told = running.reporter.finish(&figures);
     log::info!(
         "sent {} frames ({} passed through) in {} datagrams; dropped {}",
-        figures.sender.frames - figures.abandoned,
+        figures.sent(),
         figures.pipeline.passed_through,
         figures.network.datagrams,
         figures.dropped()

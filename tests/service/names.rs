@@ -50,6 +50,11 @@ fn a_silent_name_server_does_not_hold_up_the_start() {
     assert!(room.ask(&["status"]).said.contains("to viewer.test:"));
     assert!(room.ask(&["status"]).said.contains("(not found yet)"));
     assert!(!room.is_healthy());
+    // Frames that do not leave are not called sent.
+    assert!(room.metric("sealcam_frames_total") < 1.5);
+    assert!(room.metric("sealcam_frames_dropped_total{cause=\"abandoned\"}") > 10.0);
+    let told = room.ask(&["status"]).said;
+    assert!(told.contains("sending   0.0 fps") && !told.contains("latency"), "{told}");
     // The server is there, but has no answer; then it has.
     fs::write(room.path("answer"), "none").unwrap();
     service.wait_for(&format!("destination viewer.test:{}: it cannot be looked up", room.to));
