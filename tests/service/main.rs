@@ -19,4 +19,5 @@ mod reload;
 mod room;
 #[cfg(feature = "viewer")]
 mod soak;
+mod stranger;
 mod switching;
