@@ -137,7 +137,9 @@ pub fn read(path: &Path) -> Result<ServiceConfig, Unusable> {
 ///
 /// As [`read`]; files and devices out of reach are named before they are looked at.
 pub fn read_within(path: &Path, reach: &Reach) -> Result<ServiceConfig, Unusable> {
-    from_file(&SettingsFile::read(path)?, reach)
+    // What is relative in it begins at its folder, wherever that is named from.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    from_file(&SettingsFile::read(&path)?, reach)
 }
 
 /// As [`read`], from a text that is taken for the content of `path`.
@@ -239,9 +241,26 @@ fn check_schema(file: &SettingsFile) -> Result<(), SettingsError> {
 
 fn from_toml<T: for<'de> Deserialize<'de>>(file: &SettingsFile) -> Result<T, SettingsError> {
     toml::from_str(file.text()).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        file.error_at(at, error.message().replace('\n', ", "))
+        let span = error.span().unwrap_or(0..0);
+        let problem = match error.message() {
+            "duplicate key" => {
+                let key = file.text().get(span.clone()).unwrap_or_default().trim();
+                format!("a second key {key}: every key is there once")
+            }
+            message => for_people(message),
+        };
+        file.error_at(span.start, problem)
     })
+}
+
+/// What the compiler calls a type, in words.
+fn for_people(message: &str) -> String {
+    let message = message.replace('\n', ", ").replace("a nonzero u64", "a whole number from 1 on");
+    let words = message.split(' ').map(|word| match word {
+        "i64" | "u64" | "usize" => "a whole number",
+        word => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Where in the text the settings stand that are checked against each other.
