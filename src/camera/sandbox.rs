@@ -7,11 +7,12 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, make_bitflags,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, make_bitflags,
 };
 use serde::{Deserialize, Serialize};
 
@@ -199,26 +200,25 @@ fn restrict(needs: &Needs) -> Result<RulesetStatus, RulesetError> {
     let only_read = make_bitflags!(AccessFs::{ ReadFile | ReadDir });
     let wanted = READ.iter().map(|path| (PathBuf::from(path), read));
     let wanted = wanted.chain([(PathBuf::from(DEVICES), device)]);
-    let wanted = wanted.chain(needs.devices.iter().map(|path| (path.clone(), device)));
+    // Of what a preloaded layer only pretends to be a device, no rule can be made.
+    let is_device = |path: &&PathBuf| fs::metadata(path).is_ok_and(|it| it.file_type().is_char_device());
+    let wanted = wanted.chain(needs.devices.iter().filter(is_device).map(|path| (path.clone(), device)));
     let wanted = wanted.chain(needs.read.iter().map(|path| (path.clone(), only_read)));
     let wanted = wanted.chain(needs.write.iter().map(|path| (path.clone(), write)));
     for (path, access) in wanted {
-        rules = allow(rules, path, access)?;
+        allow(&mut rules, &path, access);
     }
     rules.restrict_self().map(|status| status.ruleset)
 }
 
-/// What is not there needs no rule.
-fn allow(
-    rules: landlock::RulesetCreated,
-    path: PathBuf,
-    access: BitFlags<AccessFs>,
-) -> Result<landlock::RulesetCreated, RulesetError> {
-    let is_folder = path.is_dir();
-    let Ok(fd) = PathFd::new(path) else { return Ok(rules) };
+/// What is not there needs no rule. One that the kernel refuses is no reason to do without the others.
+fn allow(rules: &mut RulesetCreated, path: &Path, access: BitFlags<AccessFs>) {
+    let Ok(fd) = PathFd::new(path) else { return };
     // Rights of folders make no sense for a file.
-    let access = if is_folder { access } else { access & AccessFs::from_file(EDITION) };
-    rules.add_rule(PathBeneath::new(fd, access))
+    let access = if path.is_dir() { access } else { access & AccessFs::from_file(EDITION) };
+    if let Err(why) = rules.add_rule(PathBeneath::new(fd, access)) {
+        log::warn!("Landlock: {}: {why}; it is out of reach from now on", path.display());
+    }
 }
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ fn minutes(time: Duration) -> f64 {
 fn judge(quiet: &[Sample], highest: Sample, samples: usize, lasted: Duration) -> Result<(), String> {
     // The first tenth, and at least two rounds, is for warming up.
     let warm = quiet.get((quiet.len() / 10).max(2)..).filter(|rest| rest.len() >= 2);
-    let warm = warm.ok_or("too short to judge: give it at least 4 minutes")?;
+    let warm = warm.ok_or("too short to judge: give it at least 5 minutes")?;
     let part = warm.len().div_ceil(4);
     let (start, end) = (middle(&warm[..part]), middle(&warm[warm.len() - part..]));
     eprintln!(
