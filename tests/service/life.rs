@@ -351,3 +351,24 @@ fn only_what_is_wrong_in_the_file_ends_with_2() {
     assert!(told.contains("packet-size: datagrams of 1400 bytes do not fit"), "{told}");
     assert!(told.contains("in datagrams of 1252 bytes"), "{told}");
 }
+
+#[test]
+fn a_file_elsewhere_may_come_late_and_be_replaced() {
+    let (room, elsewhere) = (Room::new(), Room::new());
+    let clip = elsewhere.path("of/today/clip.mjpeg");
+    room.configure("", &format!("[[source]]\nsource = \"file:{}\"\n", clip.display()));
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("a notice", |frame| frame.notice);
+    crate::images::write(&elsewhere.path("images"), crate::images::Tables::Own);
+    std::fs::create_dir_all(elsewhere.path("of/today")).unwrap();
+    std::fs::rename(elsewhere.path("images/0.jpg"), &clip).unwrap();
+    viewer.sees("a picture", |frame| !frame.notice);
+    // Another file in its place, and read anew.
+    std::fs::rename(elsewhere.path("images/1.jpg"), &clip).unwrap();
+    assert_eq!(room.ask(&["source", "off"]).code, 0);
+    let told = room.ask(&["source", "camera"]);
+    assert_eq!(told.code, 0, "{}", told.told);
+    viewer.sees("a picture again", |frame| !frame.notice);
+    service.stops();
+}

@@ -156,7 +156,6 @@ fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &C
             needs.read_file(path);
         }
         match &picture.source {
-            SourceSpec::File(path) if path.is_dir() => needs.read.push(path.clone()),
             SourceSpec::File(path) => needs.read_file(path),
             SourceSpec::Device(path) => needs.devices.push(path.clone()),
             SourceSpec::Pattern(_) | SourceSpec::Stdin => {}
