@@ -156,8 +156,7 @@ impl Camera {
         self.reason = Reason::Starting;
         self.received = 0;
         self.errors = 0;
-        let quiet = quiet(&self.settings, &session);
-        self.act_at = now + quiet * 2;
+        self.act_at = now + quiet(&self.settings, &session) * 2;
         if self.dark_since.is_none() {
             // However slow it is: until it has shown something, nobody knows that it is well.
             self.notice_at = now + self.settings.patience;
