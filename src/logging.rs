@@ -50,7 +50,7 @@ impl fmt::Write for Escaped<'_, '_> {
             let mut rest = piece.chars();
             match rest.next_back() {
                 Some(last) if is_command(last) => {
-                    write!(self.0, "{}{}", rest.as_str(), last.escape_default())?
+                    write!(self.0, "{}{}", rest.as_str(), last.escape_default())?;
                 }
                 _ => self.0.write_str(piece)?,
             }

@@ -340,7 +340,7 @@ mod tests {
         let mut pipeline = Pipeline::new(&settings(None, None));
         let area = Some(Area::new(WHOLE, WHOLE).unwrap());
         assert!(pipeline.check(&settings(None, area)).is_ok(), "nothing is known yet");
-        assert!(pipeline.process(&captured(&[128; 320 * 180 * 2], (320, 180))).is_some());
+        assert!(pipeline.process(&captured(&vec![128; 320 * 180 * 2], (320, 180))).is_some());
         let why = pipeline.check(&settings(None, area)).unwrap_err().to_string();
         assert!(why.contains("outside of the picture of 320x180"), "{why}");
         assert!(pipeline.check(&settings(Some(Size { width: 640, height: 360 }), area)).is_ok());

@@ -42,7 +42,7 @@ pub struct Camera {
     session: Option<Session>,
     /// The camera that was open last.
     known: Option<Known>,
-    /// The camera has been opened under the name that was asked for, and its stable name not looked up since.
+    /// It has been opened under the name that was asked for, and its stable name not looked up since.
     unnamed: bool,
     restarts: Restarts,
     drops: Drops,
@@ -109,7 +109,8 @@ impl Camera {
             }
             Err(OpenError::Later(reason)) => {
                 let long = self.dark_since.is_some_and(|since| now.since(since) >= DENIED_AT_MOST);
-                if reason == Reason::Denied && !self.settings.patient && self.known.is_none() && long {
+                let hopeless = long && !self.settings.patient && self.known.is_none();
+                if reason == Reason::Denied && hopeless {
                     return Err(SourceError::Failed(denied(&self.settings.path)));
                 }
                 self.not_opened(reason, now);
@@ -155,10 +156,9 @@ impl Camera {
         self.reason = Reason::Starting;
         self.received = 0;
         self.errors = 0;
-        let quiet = quiet(&self.settings, &session);
-        self.act_at = now + quiet * 2;
+        self.act_at = now + quiet(&self.settings, &session) * 2;
         if self.dark_since.is_none() {
-            // However slow the camera is: until it has shown something, nobody knows that it is well.
+            // However slow it is: until it has shown something, nobody knows that it is well.
             self.notice_at = now + self.settings.patience;
         }
         self.session = Some(session);
@@ -181,9 +181,8 @@ impl Camera {
     }
 
     fn longer_delay(&mut self) -> Duration {
-        let wait = self.delay;
-        self.delay = (self.delay * 2).min(self.settings.reopen.longest);
-        wait
+        let longer = (self.delay * 2).min(self.settings.reopen.longest);
+        core::mem::replace(&mut self.delay, longer)
     }
 
     /// From now on there is no picture, for this reason.
