@@ -5,6 +5,7 @@
 //! every processor, are built without these flags on purpose: they set `SEALCAM_BASELINE`.
 
 use std::env;
+use std::path::Path;
 
 #[test]
 fn the_processor_features_are_known_at_compile_time() {
@@ -24,4 +25,27 @@ fn the_processor_features_are_known_at_compile_time() {
          .cargo/config.toml as a whole. Unset them (deny warnings with `cargo clippy -- -D warnings`), add \
          `-C target-cpu=x86-64-v3` to them, or set SEALCAM_BASELINE=1 if a slower build is meant"
     );
+}
+
+#[test]
+fn the_time_of_building_is_not_that_of_the_clock() {
+    assert!(
+        option_env!("SOURCE_DATE_EPOCH").is_some(),
+        "the JPEG library writes the time of its building into the program: [env] of .cargo/config.toml sets it"
+    );
+}
+
+#[test]
+fn the_container_images_name_the_target_s_headers_to_bindgen() {
+    let cross = Path::new(env!("CARGO_MANIFEST_DIR")).join("cross");
+    for (board, triple) in
+        [("aarch64", "aarch64-linux-gnu"), ("armv7", "arm-linux-gnueabihf"), ("x86_64", "x86_64-linux-gnu")]
+    {
+        let image = std::fs::read_to_string(cross.join(format!("Dockerfile.{board}"))).expect("an image");
+        let arguments = format!("\"--target={triple} -I/usr/{triple}/include\"");
+        assert!(
+            image.contains(&arguments),
+            "cross/Dockerfile.{board}: BINDGEN_EXTRA_CLANG_ARGS: {arguments}"
+        );
+    }
 }

@@ -77,6 +77,14 @@ mod tests {
         format!("{{\"selected_rect\": {selected},\n\"visible_rect\": {visible}}}")
     }
 
+    #[track_caller]
+    fn refused(cases: &[(&str, &str, &str)]) {
+        for (selected, visible, expected) in cases {
+            let message = read(&file(selected, visible)).unwrap_err();
+            assert!(message.starts_with(expected), "{selected} {visible}: {message}");
+        }
+    }
+
     #[test]
     fn areas_are_read() {
         let area = read(EXAMPLE).unwrap();
@@ -88,9 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn wrong_areas_are_pointed_at() {
+    fn wrong_quadrilaterals_are_pointed_at() {
         // (selected, visible, message)
-        let cases = [
+        refused(&[
             ("[[0,0],[9,0],[9,9]]", RECT, "area.json:1:19: selected_rect has 3 corners: must be 4"),
             (RECT, "[]", "area.json:2:17: visible_rect has 0 corners: must be 4"),
             ("[[0,0],[9,0],[9,9],[0,9],[7,7]]", RECT, "area.json:1:44: selected_rect has 5 corners"),
@@ -126,6 +134,13 @@ mod tests {
                 RECT,
                 "area.json:1:20: corner 1 of selected_rect and its neighbours",
             ),
+        ]);
+    }
+
+    #[test]
+    fn wrong_rectangles_are_pointed_at() {
+        // (selected, visible, message)
+        refused(&[
             (RECT, "[[0,0],[640,1],[640,360],[0,360]]", "area.json:2:24: visible_rect must be a rectangle"),
             (
                 RECT,
@@ -145,11 +160,7 @@ mod tests {
             (RECT, "[[0,0],[640,0],[640,9000],[0,9000]]", "area.json:2:43: visible_rect is 9000 pixels high"),
             (RECT, "[[0,0],[64.5,0],[64.5,64],[0,64]]", "area.json:2:24: visible_rect is 64.5 pixels wide"),
             (RECT, "[[7,7],[7,7],[7,7],[7,7]]", "area.json:2:24: visible_rect is 0 pixels wide"),
-        ];
-        for (selected, visible, expected) in cases {
-            let message = read(&file(selected, visible)).unwrap_err();
-            assert!(message.starts_with(expected), "{selected} {visible}: {message}");
-        }
+        ]);
     }
 
     #[test]

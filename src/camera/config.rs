@@ -4,12 +4,13 @@
 //! check makes the settings of it.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::area;
 use super::args::StreamArgs;
 use super::camera_config::CameraConfig;
+use super::destination::{Destination, HostName};
 use super::pattern::{PatternError, PatternSpec};
 pub use super::spelling::{Setting, Spelling};
 use super::v4l2::{ControlSetting, FormatChoice};
@@ -32,7 +33,7 @@ pub const MOST_SOURCES: usize = 256;
 /// Frames per second that the test scene has at least.
 pub const SLOWEST_SCENE: f64 = 1.0;
 /// Characters of a source's name.
-const LONGEST_NAME: usize = 32;
+pub const LONGEST_NAME: usize = 32;
 
 /// What a picture is to be turned into, and from what.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,8 +83,11 @@ pub struct NamedSource {
 /// Settings of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamConfig {
-    /// The destination, and how to send there.
+    /// The destination, and how to send there; to no address ([`Self::is_pending`]) while a name has not been
+    /// looked up.
     pub send: SendOptions,
+    /// The destination's name, if it is written as one.
+    pub name: Option<HostName>,
     /// Where the key is.
     pub key: KeyPlace,
     /// What can be sent: 1 to [`MOST_SOURCES`] sources, with names of their own.
@@ -100,6 +104,46 @@ pub struct StreamConfig {
     pub state: Option<PathBuf>,
     /// What messages call these settings.
     pub spelling: Spelling,
+}
+
+impl StreamConfig {
+    /// Whether the destination's name has not been looked up: nothing leaves then.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        self.send.to.ip().is_unspecified()
+    }
+
+    /// Sends to `to` from now on, which is the address of the destination's name.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the other settings do not go with it; nothing is changed then.
+    pub fn send_to(&mut self, to: SocketAddr) -> Result<(), ConfigError> {
+        check_loopback(self.send.loopback, to)?;
+        self.send.to = to;
+        Ok(())
+    }
+
+    /// Whether to wait for what is not right at the moment instead of ending with a sentence: nobody reads that
+    /// of a service, which is what files are for.
+    #[must_use]
+    pub fn is_patient(&self) -> bool {
+        self.spelling == Spelling::Keys
+    }
+
+    /// The destination as it was written.
+    #[must_use]
+    pub fn destination(&self) -> String {
+        self.name.as_ref().map_or_else(|| self.send.to.to_string(), HostName::to_string)
+    }
+}
+
+fn check_loopback(loopback: bool, to: SocketAddr) -> Result<(), ConfigError> {
+    if loopback && !to.ip().is_multicast() {
+        let why = format!("only means something for a multicast group, and {} is none", to.ip());
+        return Err(ConfigError::of(Setting::Loopback, why));
+    }
+    Ok(())
 }
 
 /// Settings of a stream as they were written: each valid by itself, not yet checked against the others.
@@ -163,13 +207,11 @@ pub struct ConfigError {
     pub setting: Setting,
     /// Why, and the mend.
     pub why: String,
-    /// It may be right later: a name that cannot be looked up before the network is there.
-    pub passing: bool,
 }
 
 impl ConfigError {
     fn of(setting: Setting, why: impl fmt::Display) -> Self {
-        Self { setting, why: why.to_string(), passing: false }
+        Self { setting, why: why.to_string() }
     }
 }
 
@@ -234,13 +276,14 @@ impl TryFrom<StreamDraft> for StreamConfig {
         if let Some(size) = draft.packet_size {
             fragment::shard_len(size).map_err(|why| ConfigError::of(Setting::PacketSize, why))?;
         }
-        let to = destination(&draft.to)?;
-        if draft.loopback && !to.ip().is_multicast() {
-            return Err(ConfigError::of(
-                Setting::Loopback,
-                format!("only means something for a multicast group, and {} is none", to.ip()),
-            ));
-        }
+        let to = draft.to.parse().map_err(|why: String| ConfigError::of(Setting::Destination, why))?;
+        let (to, name) = match to {
+            Destination::Address(to) => {
+                check_loopback(draft.loopback, to)?;
+                (to, None)
+            }
+            Destination::Name(name) => ((Ipv4Addr::UNSPECIFIED, name.port()).into(), Some(name)),
+        };
         let send = SendOptions {
             interface: draft.interface,
             loopback: draft.loopback,
@@ -250,6 +293,7 @@ impl TryFrom<StreamDraft> for StreamConfig {
         };
         Ok(Self {
             send,
+            name,
             key: draft.key,
             sources,
             packet_size: draft.packet_size,
@@ -313,12 +357,13 @@ fn picture(number: usize, draft: SourceDraft) -> Result<PictureSettings, ConfigE
         area,
         controls: draft.controls,
     };
-    if let (Some(area), Some(size)) = (&picture.area, picture.size) {
-        area.check_inside((size.width, size.height))
-            .map_err(|why| ConfigError::of(Setting::Area(number), why))?;
-    }
+    let mut size = picture.size.map(|size| (size.width, size.height));
     if let SourceSpec::Pattern(spec) = &picture.source {
-        picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
+        let scene = picture.scene(spec).map_err(|why| ConfigError::of(Setting::Source(number), why))?;
+        size = Some((scene.width(), scene.height()));
+    }
+    if let (Some(area), Some(size)) = (&picture.area, size) {
+        area.check_inside(size).map_err(|why| ConfigError::of(Setting::Area(number), why))?;
     }
     Ok(picture)
 }
@@ -329,37 +374,6 @@ fn read_camera_config(asked: Setting, path: &Path) -> Result<CameraConfig, Confi
 
 fn read_area(asked: Setting, path: &Path) -> Result<Area, ConfigError> {
     area::read(path).map_err(|why| ConfigError::of(asked, why))
-}
-
-/// Reads `ADDR:PORT`; a host name is looked up once, here.
-fn destination(text: &str) -> Result<SocketAddr, ConfigError> {
-    let fail = |why: &str| {
-        ConfigError::of(
-            Setting::Destination,
-            format!(
-                "{text:?} {why}: write an address and a port, such as 192.168.1.20:5000 or [fe80::1]:5000"
-            ),
-        )
-    };
-    let address = match text.parse::<SocketAddr>() {
-        Ok(address) => address,
-        Err(_) => look_up(text).map_err(|why| {
-            let passing = why.kind() != std::io::ErrorKind::InvalidInput;
-            ConfigError { passing, ..fail(&format!("is no destination ({why})")) }
-        })?,
-    };
-    if address.port() == 0 {
-        return Err(fail("has port 0"));
-    }
-    if address.ip().is_unspecified() {
-        return Err(fail("is where to listen, not where to send"));
-    }
-    Ok(address)
-}
-
-fn look_up(text: &str) -> std::io::Result<SocketAddr> {
-    let without = || std::io::Error::new(std::io::ErrorKind::NotFound, "a name without an address");
-    text.to_socket_addrs()?.next().ok_or_else(without)
 }
 
 #[cfg(test)]

@@ -93,9 +93,9 @@ impl Flow {
         self.state = State::Idle;
     }
 
-    /// A source was opened whose pictures are sent at most once an `interval`.
-    pub const fn open(&mut self, now: Instant, interval: Duration) {
-        let patience = Duration::ZERO;
+    /// A source was opened whose pictures are sent at most once an `interval`; the first sign of it may take
+    /// it `patience`.
+    pub const fn open(&mut self, now: Instant, patience: Duration, interval: Duration) {
         self.state = State::Open { since: now, sign: None, fresh: None, dark: None, patience, interval };
     }
 
@@ -129,6 +129,12 @@ impl Flow {
     #[must_use]
     pub fn since_new(&self, now: Instant) -> Option<Duration> {
         self.left.map(|left| now.since(left))
+    }
+
+    /// Whether the source has given a new picture since it was opened.
+    #[must_use]
+    pub const fn has_shown(&self) -> bool {
+        matches!(self.state, State::Open { fresh: Some(_), .. })
     }
 
     /// Whether the source works, be it by saying that there is no signal: what the watchdog wants to know.
@@ -190,7 +196,7 @@ mod tests {
     fn pictures_that_leave_are_healthy_and_alive() {
         let mut flow = Flow::new();
         assert_eq!(flow.verdict(at(0)), Verdict::Idle);
-        flow.open(at(0), FRAME);
+        flow.open(at(0), Duration::ZERO, FRAME);
         assert_eq!(flow.verdict(at(500)), Verdict::Starting(Duration::from_millis(500)));
         for millis in (600..10_000).step_by(33) {
             flow.produced(at(millis), false, SECOND);
@@ -202,7 +208,7 @@ mod tests {
     #[test]
     fn notices_keep_the_watchdog_content_but_are_not_healthy() {
         let mut flow = Flow::new();
-        flow.open(at(0), FRAME);
+        flow.open(at(0), Duration::ZERO, FRAME);
         flow.produced(at(30), false, SECOND);
         flow.left(at(31));
         for second in 1..60 {
@@ -219,7 +225,7 @@ mod tests {
     #[test]
     fn a_network_that_takes_nothing_is_unhealthy_but_no_reason_to_restart() {
         let mut flow = Flow::new();
-        flow.open(at(0), FRAME);
+        flow.open(at(0), Duration::ZERO, FRAME);
         flow.left(at(10));
         for millis in (0..20_000).step_by(33) {
             flow.produced(at(millis), false, SECOND);
@@ -231,7 +237,7 @@ mod tests {
     #[test]
     fn a_source_that_hangs_is_neither() {
         let mut flow = Flow::new();
-        flow.open(at(0), FRAME);
+        flow.open(at(0), Duration::ZERO, FRAME);
         // Not even a first notice.
         assert!(flow.is_alive(at(3_000)) && !flow.is_alive(at(3_001)));
         flow.produced(at(4_000), false, 2 * SECOND);
@@ -241,21 +247,28 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_source_has_time_for_its_first_picture() {
+        let mut flow = Flow::new();
+        flow.open(at(0), 25 * SECOND, FRAME);
+        assert!(flow.is_alive(at(53_000)) && !flow.is_alive(at(53_001)));
+    }
+
+    #[test]
     fn slow_rates_are_no_fault_and_idling_is_none() {
         let mut flow = Flow::new();
         // One frame in ten seconds is sent, thirty a second come.
-        flow.open(at(0), 10 * SECOND);
+        flow.open(at(0), Duration::ZERO, 10 * SECOND);
         flow.left(at(100));
         flow.produced(at(9_900), false, SECOND);
         assert!(flow.verdict(at(9_900)).is_good());
         flow.close();
         assert!(flow.is_alive(at(1_000_000)) && flow.verdict(at(1_000_000)).is_good());
         // Pictures from long before the switch do not vouch for the new source.
-        flow.open(at(1_000_000), FRAME);
+        flow.open(at(1_000_000), Duration::ZERO, FRAME);
         assert!(!flow.verdict(at(1_000_001)).is_good());
         // Those from just before it do, for a moment.
         flow.left(at(1_000_500));
-        flow.open(at(1_000_600), FRAME);
+        flow.open(at(1_000_600), Duration::ZERO, FRAME);
         assert!(flow.verdict(at(1_001_600)).is_good() && !flow.verdict(at(1_003_600)).is_good());
     }
 }

@@ -8,24 +8,24 @@
 //! | `sealcam_running_seconds` | gauge | since the stream began |
 //! | `sealcam_last_new_frame_seconds` | gauge | since a new frame last left; absent before the first |
 //! | `sealcam_source_active{source}` | gauge | 1 for the source that is sent, 0 for the others |
-//! | `sealcam_frames_total` | counter | frames sent |
-//! | `sealcam_frame_bytes_total` | counter | their bytes |
+//! | `sealcam_frames_total` | counter | frames that the network took whole |
+//! | `sealcam_frame_bytes_total` | counter | bytes of all frames made, those given up included |
 //! | `sealcam_frames_made_total{how}` | counter | `passed_through`, `requantised`, `encoded` |
-//! | `sealcam_notices_total` | counter | NO SIGNAL pictures among the frames sent |
+//! | `sealcam_notices_total` | counter | NO SIGNAL pictures among the frames made |
 //! | `sealcam_frames_limited_total` | counter | left out by the limit of the rate |
-//! | `sealcam_frames_dropped_total{cause}` | counter | `superseded`, `flagged`, `empty`, `truncated`, `malformed`, `oversized`, `failed` |
+//! | `sealcam_frames_dropped_total{cause}` | counter | `superseded`, `flagged`, `empty`, `truncated`, `malformed`, `oversized`, `failed`, `abandoned` (made, and not taken by the network) |
 //! | `sealcam_camera_events_total{event}` | counter | `timeout`, `io_error`, `reopened` |
 //! | `sealcam_datagrams_total`, `sealcam_datagram_bytes_total` | counter | what the network took |
 //! | `sealcam_datagrams_abandoned_total` | counter | what it did not take in time |
 //! | `sealcam_network_events_total{event}` | counter | `blocked`, `refused`, `too_large`, `unreachable`, `reopened` |
-//! | `sealcam_stage_seconds{stage,quantile}` | gauge | capture to `taken`, `sealed`, `sent`; over the last 256 frames |
+//! | `sealcam_stage_seconds{stage,quantile}` | gauge | capture to `taken`, `sealed`, `sent`; over the last 256 frames, absent before the first |
 //! | `sealcam_temperature_celsius{sensor}` | gauge | where the board tells |
 //! | `sealcam_throttled{cause}`, `sealcam_throttled_since_boot{cause}` | gauge | 1 if so, where the board tells |
 
 use std::fmt::{Display, Write as _};
 
 use super::stats::Percentiles;
-use super::status::{Status, dropped};
+use super::status::{Status, dropped, sent};
 
 /// The figures of a moment.
 #[must_use]
@@ -45,15 +45,15 @@ pub fn text(status: &Status) -> String {
     for source in &status.sources {
         page.line("source_active", &[("source", &source.name)], u8::from(source.active));
     }
-    page.one("frames_total", "counter", "Frames sent", figures.frames);
-    page.one("frame_bytes_total", "counter", "Bytes of the frames sent", figures.frame_bytes);
+    page.one("frames_total", "counter", "Frames sent", sent(figures));
+    page.one("frame_bytes_total", "counter", "Bytes of the frames made", figures.frame_bytes);
     let made = [
         ("passed_through", figures.passed_through),
         ("requantised", figures.requantised),
         ("encoded", figures.encoded),
     ];
     page.several("frames_made_total", "counter", "Frames by how they were made", "how", &made);
-    page.one("notices_total", "counter", "Notices among the frames sent", figures.notices);
+    page.one("notices_total", "counter", "Notices among the frames made", figures.notices);
     page.one("frames_limited_total", "counter", "Frames left out by the limit of the rate", figures.limited);
     page.several("frames_dropped_total", "counter", "Frames lost", "cause", &dropped(figures));
     camera_and_network(&mut page, status);
@@ -88,7 +88,8 @@ fn camera_and_network(page: &mut Page, status: &Status) {
         ("sealed", figures.capture_to_sealed_us),
         ("sent", figures.capture_to_sent_us),
     ];
-    for (stage, Percentiles { p50, p99 }) in stages {
+    for (stage, times) in stages {
+        let Some(Percentiles { p50, p99 }) = times else { continue };
         for (quantile, micros) in [("0.5", p50), ("0.99", p99)] {
             page.line("stage_seconds", &[("stage", stage), ("quantile", quantile)], f64::from(micros) / 1e6);
         }

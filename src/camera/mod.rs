@@ -26,6 +26,7 @@ pub mod canvas;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod destination;
 pub mod devices;
 pub mod file;
 pub mod file_config;

@@ -11,7 +11,8 @@ use crate::exit::RunError;
 use crate::time::Instant;
 
 /// Opens the source. JPEG frames of a camera above `max_frame` bytes are dropped and counted; its controls
-/// called as in `undo` get their defaults unless the settings name them.
+/// called as in `undo` get their defaults unless the settings name them. `patient`: a camera that may not be
+/// opened, or another one in its place, is lived with.
 ///
 /// # Errors
 ///
@@ -20,6 +21,7 @@ pub fn source(
     settings: &PictureSettings,
     max_frame: usize,
     undo: Vec<String>,
+    patient: bool,
     now: Instant,
 ) -> Result<Box<dyn Source>, RunError> {
     Ok(match &settings.source {
@@ -32,6 +34,7 @@ pub fn source(
                 max_frame,
                 controls: settings.controls.clone(),
                 undo,
+                patient,
                 ..CameraSettings::new(path)
             };
             Box::new(Camera::open(camera, now).map_err(RunError::usage)?)

@@ -81,6 +81,8 @@ pub struct Pipeline {
     codecs: Codecs,
     restarts: RestartOffsets,
     counters: PipelineCounters,
+    /// The size that pictures come in.
+    seen: Option<(u32, u32)>,
     way: Option<Way>,
     last_failure: Option<Failure>,
 }
@@ -126,13 +128,9 @@ impl From<AreaError> for Failure {
 
 impl Pipeline {
     /// For pictures with these settings.
-    ///
-    /// # Errors
-    ///
-    /// [`AreaError::Outside`] if pictures of the size asked for do not have all of the area.
-    pub fn new(settings: &PictureSettings) -> Result<Self, AreaError> {
-        check(settings)?;
-        Ok(Self {
+    #[must_use]
+    pub fn new(settings: &PictureSettings) -> Self {
+        Self {
             quality: settings.quality,
             size: settings.size,
             area: settings.area,
@@ -147,25 +145,38 @@ impl Pipeline {
             },
             restarts: RestartOffsets::new(),
             counters: PipelineCounters::default(),
+            seen: None,
             way: None,
             last_failure: None,
-        })
+        }
     }
 
-    /// Goes on with other settings; what the codecs keep and the counters stay.
+    /// Whether pictures of the size asked for, else of the size that comes, have all of the area.
     ///
     /// # Errors
     ///
-    /// As [`Pipeline::new`]; nothing is changed.
-    pub fn retune(&mut self, settings: &PictureSettings) -> Result<(), AreaError> {
-        check(settings)?;
+    /// [`AreaError::Outside`] if they have not.
+    pub fn check(&self, settings: &PictureSettings) -> Result<(), AreaError> {
+        let size = settings.size.map(|size| (size.width, size.height)).or(self.seen);
+        match (&settings.area, size) {
+            (Some(area), Some(size)) => area.check_inside(size),
+            _ => Ok(()),
+        }
+    }
+
+    /// The pictures to come are of another source.
+    pub const fn forget_size(&mut self) {
+        self.seen = None;
+    }
+
+    /// Goes on with other settings; what the codecs keep and the counters stay.
+    pub fn retune(&mut self, settings: &PictureSettings) {
         self.quality = settings.quality;
         self.size = settings.size;
         self.area = settings.area;
         self.codecs.rectifier = None;
         self.way = None;
         self.last_failure = None;
-        Ok(())
     }
 
     /// How frames were made ready so far.
@@ -182,6 +193,9 @@ impl Pipeline {
     /// Makes a picture ready; `None` if it could not be, which is counted and logged once.
     pub fn process<'a>(&'a mut self, captured: &Captured<'a>) -> Option<Ready<'a>> {
         let way = self.way_for(captured);
+        if !captured.notice {
+            self.seen = size_of(captured);
+        }
         if !captured.notice && self.way != Some(way) {
             log::info!("{way}");
             self.way = Some(way);
@@ -190,23 +204,23 @@ impl Pipeline {
             self.counters.passed_through += 1;
             return Some(Ready { bytes, restarts: captured.restarts });
         }
+        let mut made_by = &mut self.counters.encoded;
         let made = match (way, captured.picture) {
             (Way::Requantised { to, .. }, Picture::Jpeg(bytes)) => {
-                self.counters.requantised += 1;
+                made_by = &mut self.counters.requantised;
                 self.codecs.requantiser.requantise(bytes, to).map_err(Failure::from)
             }
             (Way::Encoded { quality, .. }, Picture::Raw(raw)) => {
-                self.counters.encoded += 1;
                 self.codecs.encoder.encode(&raw, quality).map_err(Failure::from)
             }
             (_, picture) => {
-                self.counters.encoded += 1;
                 let quality = self.quality.unwrap_or(DEFAULT_QUALITY);
                 self.codecs.transform(picture, self.size, self.area.as_ref(), quality)
             }
         };
         match made {
             Ok(bytes) => {
+                *made_by += 1;
                 // Our own encoder's image; if the walk finds a flaw, the image only goes without offsets.
                 let restarts = match walk(bytes, &mut self.restarts) {
                     Ok(_) => self.restarts.as_slice(),
@@ -227,11 +241,7 @@ impl Pipeline {
 
     fn way_for(&self, captured: &Captured<'_>) -> Way {
         let quality = self.quality.unwrap_or(DEFAULT_QUALITY);
-        let size = match (captured.picture, captured.summary) {
-            (Picture::Raw(raw), _) => (raw.width, raw.height),
-            (Picture::Jpeg(_), Some(summary)) => (u32::from(summary.width), u32::from(summary.height)),
-            (Picture::Jpeg(_), None) => return Way::PassedThrough,
-        };
+        let Some(size) = size_of(captured) else { return Way::PassedThrough };
         let wanted = self.size.map_or(size, |size| (size.width, size.height));
         if !captured.notice && (self.area.is_some() || wanted != size) {
             let to = self.area.as_ref().map_or(wanted, Area::output_size);
@@ -247,11 +257,11 @@ impl Pipeline {
     }
 }
 
-/// Checks the settings against each other.
-fn check(settings: &PictureSettings) -> Result<(), AreaError> {
-    match (&settings.area, settings.size) {
-        (Some(area), Some(size)) => area.check_inside((size.width, size.height)),
-        _ => Ok(()),
+/// Width and height, as far as they are known.
+fn size_of(captured: &Captured<'_>) -> Option<(u32, u32)> {
+    match captured.picture {
+        Picture::Raw(raw) => Some((raw.width, raw.height)),
+        Picture::Jpeg(_) => captured.summary.map(|it| (u32::from(it.width), u32::from(it.height))),
     }
 }
 
@@ -303,21 +313,49 @@ fn encode<'a>(encoder: &'a mut Encoder, raw: &RawPicture<'_>, quality: u8) -> Re
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_area_outside_of_the_size_asked_for_is_refused_at_once() {
-        let whole = [[0.0, 0.0], [640.0, 0.0], [640.0, 360.0], [0.0, 360.0]];
-        let mut settings = PictureSettings {
+    fn settings(size: Option<Size>, area: Option<Area>) -> PictureSettings {
+        PictureSettings {
             source: "pattern".parse().unwrap(),
             format: "auto".parse().unwrap(),
             quality: None,
             fps: None,
-            size: Some(Size { width: 320, height: 180 }),
-            area: Some(Area::new(whole, whole).unwrap()),
+            size,
+            area,
             controls: Vec::new(),
-        };
-        let why = Pipeline::new(&settings).err().unwrap().to_string();
+        }
+    }
+
+    fn captured(samples: &[u8], (width, height): (u32, u32)) -> Captured<'_> {
+        let format = crate::picture::RawFormat::Yuyv;
+        let colour = crate::picture::Colour::default();
+        let raw = RawPicture { samples, format, width, height, stride: width * 2, colour };
+        let (at, restarts) = (crate::time::Instant::ORIGIN, &[][..]);
+        Captured { picture: Picture::Raw(raw), at, summary: None, restarts, notice: false }
+    }
+
+    const WHOLE: [[f64; 2]; 4] = [[0.0, 0.0], [640.0, 0.0], [640.0, 360.0], [0.0, 360.0]];
+
+    #[test]
+    fn an_area_outside_of_what_comes_is_refused() {
+        let mut pipeline = Pipeline::new(&settings(None, None));
+        let area = Some(Area::new(WHOLE, WHOLE).unwrap());
+        assert!(pipeline.check(&settings(None, area)).is_ok(), "nothing is known yet");
+        assert!(pipeline.process(&captured(&[128; 320 * 180 * 2], (320, 180))).is_some());
+        let why = pipeline.check(&settings(None, area)).unwrap_err().to_string();
         assert!(why.contains("outside of the picture of 320x180"), "{why}");
-        settings.size = None;
-        assert!(Pipeline::new(&settings).is_ok());
+        assert!(pipeline.check(&settings(Some(Size { width: 640, height: 360 }), area)).is_ok());
+        pipeline.forget_size();
+        assert!(pipeline.check(&settings(None, area)).is_ok());
+    }
+
+    #[test]
+    fn only_what_was_made_is_counted_as_made() {
+        let mut pipeline = Pipeline::new(&settings(None, Some(Area::new(WHOLE, WHOLE).unwrap())));
+        assert!(pipeline.process(&captured(&[128; 64 * 48 * 2], (64, 48))).is_none());
+        assert_eq!(pipeline.counters(), PipelineCounters { failed: 1, ..PipelineCounters::default() });
+        pipeline.retune(&settings(None, None));
+        assert!(pipeline.process(&captured(&[128; 64 * 48 * 2], (64, 48))).is_some());
+        let expected = PipelineCounters { failed: 1, encoded: 1, ..PipelineCounters::default() };
+        assert_eq!(pipeline.counters(), expected);
     }
 }

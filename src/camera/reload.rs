@@ -57,13 +57,6 @@ impl Plan {
             restart: restart(old, new),
         }
     }
-
-    /// Whether nothing at all is different for the stream.
-    #[must_use]
-    pub const fn is_nothing(&self) -> bool {
-        let Self { network, packet_size, pace, health, source, .. } = self;
-        !(*network || *packet_size || *pace || *health) && matches!(source, SourceChange::Keep)
-    }
 }
 
 /// The number in `new` of the source that is to be sent.
@@ -96,6 +89,7 @@ fn restart(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
     let (before, after) = (&old.stream, &new.stream);
     let changed = [
         ("stream.key", before.key != after.key),
+        ("stream.frames", before.frames != after.frames),
         ("stream.stats-json", before.stats_json != after.stats_json),
         ("service.state", before.state != after.state),
         ("service.control", old.control != new.control),
@@ -109,6 +103,7 @@ fn restart(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
 pub fn kept(old: &ServiceConfig, new: ServiceConfig) -> ServiceConfig {
     let stream = StreamConfig {
         key: old.stream.key.clone(),
+        frames: old.stream.frames,
         stats_json: old.stream.stats_json.clone(),
         state: old.stream.state.clone(),
         ..new.stream
@@ -155,9 +150,16 @@ mod tests {
 
     #[test]
     fn the_same_file_changes_nothing() {
-        let plan = Plan::new(&plain(), Some(0), &plain());
-        assert!(plan.is_nothing() && plan.restart.is_empty(), "{plan:?}");
-        assert_eq!(plan.active, Some(0));
+        let nothing = Plan {
+            network: false,
+            packet_size: false,
+            pace: false,
+            health: false,
+            active: Some(0),
+            source: SourceChange::Keep,
+            restart: Vec::new(),
+        };
+        assert_eq!(Plan::new(&plain(), Some(0), &plain()), nothing);
     }
 
     #[test]
@@ -166,8 +168,9 @@ mod tests {
         // (stream, front, rest; network, packet size, pace, health, source, restart)
         type Case =
             (&'static str, &'static str, &'static str, [bool; 4], SourceChange, &'static [&'static str]);
-        let cases: [Case; 15] = [
+        let cases: [Case; 16] = [
             ("pace = 0", "", "", [false, false, true, false], Keep, &[]),
+            ("frames = 7", "", "", [false; 4], Keep, &["stream.frames"]),
             ("packet-size = 1000", "", "", [false, true, false, false], Keep, &[]),
             ("dscp = 0", "", "", [true, true, false, false], Keep, &[]),
             ("interface = \"lo\"", "", "", [true, true, false, false], Keep, &[]),

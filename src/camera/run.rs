@@ -75,10 +75,21 @@ pub fn stream(config: &StreamConfig, live: Option<LiveText<Stderr>>) -> Result<(
     let now = clock::now();
     let reporter = Reporter::start(now, stats, live, config.spelling)?;
     let materials = Materials::gather(config)?;
-    let mut stream = Streaming::new(config, &materials, now)?;
-    stream.open(0, now).map_err(|why| name_option(config, why))?;
+    let mut config = config.clone();
+    look_up(&mut config)?;
+    let mut stream = Streaming::new(&config, &materials, now)?;
+    stream.open(0, now).map_err(|why| name_option(&config, why))?;
     stream.introduce();
     run(&signals, Running { stream, reporter }, &mut Nothing)
+}
+
+/// Looks up the destination's name, if it has one.
+fn look_up(config: &mut StreamConfig) -> Result<(), RunError> {
+    let Some(name) = &config.name else { return Ok(()) };
+    let found =
+        name.look_up().map_err(|why| RunError::Failed(format!("{name} cannot be looked up: {why}")))?;
+    config.send_to(found[0])?;
+    Ok(())
 }
 
 /// A file that cannot be played is named as it is; whoever wrote a command is told where to look.
@@ -92,7 +103,9 @@ fn name_option(config: &StreamConfig, why: RunError) -> RunError {
 /// Opens what `--stats-json` names.
 pub(super) fn stats_target(config: &StreamConfig) -> Result<Option<StatsTarget>, RunError> {
     let target = config.stats_json.as_deref().map(stats::open).transpose();
-    target.map_err(|why| RunError::Usage(config.spelling.retell(&format!("--stats-json: {why}"))))
+    let why = target.map_err(|why| config.spelling.retell(&format!("--stats-json: {why}")));
+    // A service is started again, for the place may yet come: a file system that is mounted late.
+    why.map_err(|why| if config.is_patient() { RunError::Failed(why) } else { RunError::Usage(why) })
 }
 
 /// The attendant of `sealcam stream`.
@@ -191,7 +204,7 @@ fn finish(mut running: Running) -> Result<(), RunError> {
     let told = running.reporter.finish(&figures);
     log::info!(
         "sent {} frames ({} passed through) in {} datagrams; dropped {}",
-        figures.sender.frames - figures.abandoned,
+        figures.sent(),
         figures.pipeline.passed_through,
         figures.network.datagrams,
         figures.dropped()

@@ -19,20 +19,11 @@ use serde::{Deserialize, Serialize};
 /// The newest edition of Landlock whose rights are handled; older kernels enforce what they know.
 const EDITION: ABI = ABI::V5;
 
-/// What is read from wherever a system keeps it.
-const READ: &[&str] = &[
-    "/usr",
-    "/lib",
-    "/lib64",
-    "/lib32",
-    "/etc",
-    "/opt",
-    "/sys",
-    "/proc",
-    "/run/udev",
-    "/run/systemd",
-    "/run/resolvconf",
-];
+/// Where programs and libraries are, which may be executed.
+const PROGRAMS: &[&str] = &["/usr", "/lib", "/lib64", "/lib32", "/opt"];
+
+/// What else is read from wherever a system keeps it.
+const READ: &[&str] = &["/etc", "/sys", "/proc", "/run/udev", "/run/systemd", "/run/resolvconf"];
 
 /// Where devices are.
 const DEVICES: &str = "/dev";
@@ -50,11 +41,20 @@ pub struct Needs {
 
 impl Needs {
     /// Adds the folder of a file, by its name and, if that is a link, where it leads: whoever changes a file
-    /// puts a new one in its place, and rules are tied to what was there. Not the root folder: that were all.
+    /// puts a new one in its place, and rules are tied to what was there. Where the folder is not there either,
+    /// the nearest one above it that is. Not the root folder: that were all.
     pub fn read_file(&mut self, path: &Path) {
         for path in [Some(path.to_owned()), path.canonicalize().ok()].into_iter().flatten() {
-            let folder = path.parent().filter(|folder| folder.parent().is_some());
-            self.read.push(folder.map_or(path.clone(), Path::to_owned));
+            let mut above = path.ancestors().skip(1).filter(|folder| folder.parent().is_some());
+            let folder = above.find(|folder| folder.is_dir());
+            if folder != path.parent() && path.parent().is_some_and(|folder| !folder.is_dir()) {
+                let kept = folder.map_or("nothing above it".into(), |folder| folder.display().to_string());
+                log::warn!(
+                    "{}: its folder is not there; access is kept to {kept}, so as to find it later",
+                    path.display()
+                );
+            }
+            self.read.push(folder.unwrap_or(&path).to_owned());
         }
     }
 }
@@ -82,7 +82,7 @@ impl Reach {
         let in_force = matches!(sandbox.landlock, Landlock::Enforced | Landlock::Partly);
         let Some(needs) = needs.filter(|_| in_force) else { return Self::ALL };
         let without_links = |path: &PathBuf| without_links(path).unwrap_or_else(|| path.clone());
-        let system = READ.iter().map(PathBuf::from);
+        let system = PROGRAMS.iter().chain(READ).map(PathBuf::from);
         let files = needs.read.iter().chain(&needs.write).map(without_links);
         let devices = needs.devices.iter().map(without_links);
         let kept = Kept {
@@ -138,6 +138,8 @@ pub enum Landlock {
     Partly,
     /// The kernel does not offer it.
     NotOffered,
+    /// The kernel offers it, but it could not be had; the log says why.
+    Failed,
     /// The configuration does without it.
     SwitchedOff,
 }
@@ -148,6 +150,7 @@ impl fmt::Display for Sandbox {
             Landlock::Enforced => "Landlock enforced",
             Landlock::Partly => "Landlock enforced as far as this kernel knows it",
             Landlock::NotOffered => "Landlock not offered by this kernel",
+            Landlock::Failed => "Landlock failed, see the log",
             Landlock::SwitchedOff => "Landlock switched off",
         })?;
         f.write_str(if self.no_new_privs { ", no new privileges" } else { ", new privileges possible" })?;
@@ -169,7 +172,7 @@ impl Sandbox {
             Some(Ok(RulesetStatus::NotEnforced)) => Landlock::NotOffered,
             Some(Err(why)) => {
                 log::warn!("Landlock: {why}; going on without");
-                Landlock::NotOffered
+                Landlock::Failed
             }
         };
         let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
@@ -198,7 +201,8 @@ fn restrict(needs: &Needs) -> Result<RulesetStatus, RulesetError> {
         .handle_access(AccessNet::ConnectTcp)?
         .create()?;
     let only_read = make_bitflags!(AccessFs::{ ReadFile | ReadDir });
-    let wanted = READ.iter().map(|path| (PathBuf::from(path), read));
+    let wanted = PROGRAMS.iter().map(|path| (PathBuf::from(path), read));
+    let wanted = wanted.chain(READ.iter().map(|path| (PathBuf::from(path), only_read)));
     let wanted = wanted.chain([(PathBuf::from(DEVICES), device)]);
     // Of what a preloaded layer only pretends to be a device, no rule can be made.
     let is_device = |path: &&PathBuf| fs::metadata(path).is_ok_and(|it| it.file_type().is_char_device());
@@ -272,6 +276,10 @@ mod tests {
         std::os::unix::fs::symlink(at("clips/a"), at("config/clip")).unwrap();
         needs.read_file(&at("config/clip"));
         needs.read_file(Path::new("/alone"));
+        // One whose folder is to come.
+        fs::create_dir(at("films")).unwrap();
+        needs.read_file(&at("films/of/today/a"));
+        assert!(needs.read.contains(&at("films")), "{needs:?}");
         assert!(needs.read.contains(&PathBuf::from("/alone")) && !needs.read.contains(&"/".into()));
         let sandbox = |landlock| Sandbox { landlock, no_new_privs: true, seccomp: true };
         let reach = Reach::of(Some(&needs), &sandbox(Landlock::Enforced));
@@ -293,7 +301,7 @@ mod tests {
         {
             assert_eq!(reach.has_device(&path), kept, "{path:?}");
         }
-        for landlock in [Landlock::NotOffered, Landlock::SwitchedOff] {
+        for landlock in [Landlock::NotOffered, Landlock::Failed, Landlock::SwitchedOff] {
             assert_eq!(Reach::of(Some(&needs), &sandbox(landlock)), Reach::ALL);
         }
         assert!(Reach::ALL.has_file(&at("other/a")) && Reach::ALL.has_device(&at("other/a")));

@@ -1,7 +1,8 @@
 //! A small server beside the stream: requests that fit into a page, one answer each, nothing that blocks.
 //!
-//! At most [`MOST`] connections are open; more wait in the system's queue. Each has [`PATIENCE`] for its
-//! request and answer, so whoever is slow or silent only loses the connection. The loop calls
+//! At most [`MOST`] connections are open, and [`BUDGET`] a second are taken; more wait in the system's queue. Each
+//! has [`PATIENCE`] for its request and answer, so whoever is slow or silent only loses the connection; and where
+//! all are taken, the oldest that has not said what it wants makes room after [`GRACE`]. The loop calls
 //! [`Server::serve`] when a descriptor is ready or the time of [`Server::wake_at`] has come.
 
 use std::io::{self, Read, Write};
@@ -19,8 +20,15 @@ pub const MOST: usize = 4;
 pub const LONGEST_REQUEST: usize = 4096;
 /// For a request to come and its answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Connections a second, so many of them at once.
+pub const BUDGET: u32 = 20;
+/// How long a connection may be without a whole request while others wait.
+const GRACE: Duration = Duration::from_millis(250);
 /// Pause where the system has no descriptor left for another connection.
 const FULL_PAUSE: Duration = Duration::from_millis(250);
+
+/// What a connection takes from the budget of a second.
+const COST: Duration = Duration::from_millis(1000 / BUDGET as u64);
 
 /// Where connections come from.
 pub trait Listen: AsFd {
@@ -77,14 +85,19 @@ pub enum Response {
 pub struct Server<L: Listen> {
     listener: L,
     connections: heapless::Vec<Connection<L::Stream>, MOST>,
+    /// When the budget of a second will be whole again.
+    spent_until: Instant,
+    /// The system has no descriptor for another connection before.
+    full_until: Instant,
     /// No connection is taken before.
-    full_until: Option<Instant>,
+    closed_until: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Connection<S> {
     stream: S,
     state: State,
+    since: Instant,
     deadline: Instant,
 }
 
@@ -105,7 +118,9 @@ enum State {
 impl<L: Listen> Server<L> {
     /// Serves what comes to `listener`, which must not block.
     pub const fn new(listener: L) -> Self {
-        Self { listener, connections: heapless::Vec::new(), full_until: None }
+        let connections = heapless::Vec::new();
+        let (spent_until, full_until) = (Instant::ORIGIN, Instant::ORIGIN);
+        Self { listener, connections, spent_until, full_until, closed_until: None }
     }
 
     /// Where connections come from.
@@ -115,8 +130,7 @@ impl<L: Listen> Server<L> {
 
     /// What to wait for.
     pub fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let room = !self.connections.is_full() && self.full_until.is_none();
-        let listener = room.then(|| (self.listener.as_fd(), PollFlags::POLLIN));
+        let listener = self.closed_until.is_none().then(|| (self.listener.as_fd(), PollFlags::POLLIN));
         let connections = self.connections.iter().map(|connection| {
             let flags = match connection.state {
                 State::Writing { .. } => PollFlags::POLLOUT,
@@ -129,7 +143,7 @@ impl<L: Listen> Server<L> {
 
     /// When to call [`Server::serve`] at the latest.
     pub fn wake_at(&self) -> Option<Instant> {
-        self.connections.iter().map(|connection| connection.deadline).chain(self.full_until).min()
+        self.connections.iter().map(|connection| connection.deadline).chain(self.closed_until).min()
     }
 
     /// Takes connections, reads requests, gives the answers of `respond` and ends what has lasted too long.
@@ -142,22 +156,42 @@ impl<L: Listen> Server<L> {
             }
         }
         self.connections.retain(|connection| !matches!(connection.state, State::Over));
+        self.closed_until = self.next_place(now);
+    }
+
+    /// When there will be room and budget for another connection; `None`: now.
+    fn next_place(&self, now: Instant) -> Option<Instant> {
+        let paid = self.spent_until.saturating_sub(Duration::from_secs(1)) + COST;
+        let room = match self.dawdler() {
+            _ if !self.connections.is_full() => now,
+            Some(at) => self.connections[at].since + GRACE,
+            None => self.connections.iter().map(|it| it.deadline).min().unwrap_or(now),
+        };
+        Some(paid.max(room).max(self.full_until)).filter(|at| *at > now)
+    }
+
+    /// The oldest connection that has not said what it wants.
+    fn dawdler(&self) -> Option<usize> {
+        let reading = self.connections.iter().enumerate();
+        let reading = reading.filter(|(_, it)| matches!(it.state, State::Reading { .. }));
+        reading.min_by_key(|(_, it)| it.since).map(|(at, _)| at)
     }
 
     fn take(&mut self, now: Instant) {
-        if self.full_until.is_some_and(|until| now < until) {
-            return;
-        }
-        self.full_until = None;
-        while !self.connections.is_full() {
+        while self.next_place(now).is_none() {
             match self.listener.accept() {
                 Ok((stream, refusal)) => {
                     let state = match refusal {
                         Some(answer) => State::Writing { answer, sent: 0 },
                         None => State::Reading { request: Vec::with_capacity(LONGEST_REQUEST) },
                     };
+                    if let Some(oldest) = self.dawdler().filter(|_| self.connections.is_full()) {
+                        self.connections.swap_remove(oldest);
+                    }
+                    self.spent_until = self.spent_until.max(now) + COST;
+                    let connection = Connection { stream, state, since: now, deadline: now + PATIENCE };
                     // There is room for it.
-                    let _ = self.connections.push(Connection { stream, state, deadline: now + PATIENCE });
+                    let _ = self.connections.push(connection);
                 }
                 Err(why) if why.kind() == io::ErrorKind::WouldBlock => return,
                 // One that has gone again.
@@ -168,7 +202,7 @@ impl<L: Listen> Server<L> {
                     ) => {}
                 Err(why) => {
                     log::debug!("a connection cannot be taken: {why}");
-                    self.full_until = Some(now + FULL_PAUSE);
+                    self.full_until = now + FULL_PAUSE;
                     return;
                 }
             }
@@ -303,12 +337,48 @@ mod tests {
         assert_eq!(server.descriptors().count(), MOST);
         let mut late = connect();
         late.write_all(b"x\n").unwrap();
-        assert_eq!(server.wake_at(), Some(START + PATIENCE));
-        settle(&mut server, START + PATIENCE);
+        assert_eq!(server.wake_at(), Some(START + GRACE));
+        settle(&mut server, START + GRACE);
         let mut answer = String::new();
         late.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, "x\n");
+        drop(late);
+        settle(&mut server, START + GRACE);
+        // One of them made room, and only one; in the end all lose their place.
+        assert_eq!(server.connections.len(), MOST - 1);
+        settle(&mut server, START + PATIENCE);
+        assert!(server.connections.is_empty());
         drop(silent);
+    }
+
+    #[test]
+    fn no_more_are_served_than_the_budget_allows() {
+        let (mut server, connect) = server();
+        let mut served = 0;
+        let now = START + Duration::from_secs(10);
+        let mut ask = |server: &mut Server<TcpListener>, now: Instant| {
+            let mut client = connect();
+            client.write_all(b"x\n").unwrap();
+            for _ in 0..200 {
+                server.serve(now, |request| {
+                    served += u32::from(request.ends_with(b"\n"));
+                    echo_line(request)
+                });
+                if server.closed_until.is_some() {
+                    break;
+                }
+            }
+            served
+        };
+        for _ in 0..BUDGET {
+            ask(&mut server, now);
+        }
+        let at_once = ask(&mut server, now);
+        assert!((BUDGET - 1..=BUDGET).contains(&at_once), "{at_once}");
+        assert_eq!(server.descriptors().count(), server.connections.len(), "no listener to wake for");
+        let wake = server.wake_at().unwrap();
+        assert!(wake > now && wake <= now + COST, "{wake} {now}");
+        assert!(ask(&mut server, wake + COST) > at_once);
     }
 
     #[test]

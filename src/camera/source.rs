@@ -3,6 +3,8 @@
 use core::fmt;
 use std::os::fd::BorrowedFd;
 
+use serde::{Deserialize, Serialize};
+
 use super::v4l2::ControlSetting;
 use crate::jpeg::{self, Defect};
 use crate::picture::Picture;
@@ -84,7 +86,7 @@ impl fmt::Display for SourceError {
 }
 
 /// Frames that a source dropped, by cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Drops {
     /// A newer frame was already there.
     pub superseded: u64,

@@ -39,9 +39,12 @@ impl Latencies {
         self.recent.write(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// Over the last 256 frames; zero before the first.
+    /// Over the last 256 frames; `None` before the first.
     #[must_use]
-    pub fn percentiles(&self) -> Percentiles {
+    pub fn percentiles(&self) -> Option<Percentiles> {
+        if self.recent.is_empty() {
+            return None;
+        }
         let mut sorted = [0; RECENT];
         let sorted = &mut sorted[..self.recent.len()];
         for (to, from) in sorted.iter_mut().zip(self.recent.oldest_ordered()) {
@@ -52,7 +55,7 @@ impl Latencies {
             let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;
             sorted.get(rank).copied().unwrap_or(0)
         };
-        Percentiles { p50: at(50), p99: at(99) }
+        Some(Percentiles { p50: at(50), p99: at(99) })
     }
 }
 
@@ -70,7 +73,7 @@ pub struct Stages {
 impl Stages {
     /// Over the last 256 frames: taken, sealed, sent.
     #[must_use]
-    pub fn percentiles(&self) -> [Percentiles; 3] {
+    pub fn percentiles(&self) -> [Option<Percentiles>; 3] {
         [&self.taken, &self.sealed, &self.sent].map(Latencies::percentiles)
     }
 }
@@ -95,7 +98,7 @@ pub struct Figures {
     /// What the network took.
     pub network: SendCounters,
     /// From capture to taken, sealed, sent.
-    pub stages: [Percentiles; 3],
+    pub stages: [Option<Percentiles>; 3],
 }
 
 impl Figures {
@@ -104,6 +107,7 @@ impl Figures {
     pub fn zero(&self) -> Self {
         Self {
             running: Duration::ZERO,
+            abandoned: 0,
             sender: SenderCounters::default(),
             network: SendCounters::default(),
             ..*self
@@ -116,15 +120,13 @@ impl Figures {
         let (fps, megabits) = self.rates(before);
         let dropped = self.dropped();
         let mut line = Line::new();
-        let sent = self.stages[2];
+        let sent = self.sent();
         // What does not fit is cut off; nothing depends on it.
-        let _ = write!(
-            line,
-            "{fps:5.1} fps  {megabits:6.2} Mbit/s  frames {}  dropped {dropped}  capture to sent {:.1} ms (p99 {:.1})",
-            self.sender.frames,
-            f64::from(sent.p50) / 1e3,
-            f64::from(sent.p99) / 1e3,
-        );
+        let _ = write!(line, "{fps:5.1} fps  {megabits:6.2} Mbit/s  frames {sent}  dropped {dropped}");
+        if let Some(Percentiles { p50, p99 }) = self.stages[2] {
+            let millis = |micros: u32| f64::from(micros) / 1e3;
+            let _ = write!(line, "  capture to sent {:.1} ms (p99 {:.1})", millis(p50), millis(p99));
+        }
         line
     }
 
@@ -132,8 +134,14 @@ impl Figures {
     #[must_use]
     pub fn rates(&self, before: &Self) -> (f64, f64) {
         let seconds = (self.running - before.running).as_secs_f64().max(1e-3);
-        let fps = (self.sender.frames - before.sender.frames) as f64 / seconds;
+        let fps = self.sent().saturating_sub(before.sent()) as f64 / seconds;
         (fps, (self.network.bytes - before.network.bytes) as f64 * 8e-6 / seconds)
+    }
+
+    /// Frames that the network took whole, or is about to.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sender.frames.saturating_sub(self.abandoned)
     }
 
     /// Frames lost for any reason but the rate limit and newer frames.
@@ -165,17 +173,7 @@ impl Figures {
             notices: self.notices,
             limited: self.limited,
             failed: self.pipeline.failed,
-            dropped: JsonDrops {
-                superseded: self.drops.superseded,
-                flagged: self.drops.flagged,
-                empty: self.drops.empty,
-                truncated: self.drops.truncated,
-                malformed: self.drops.malformed,
-                oversized: self.drops.oversized + self.pipeline.oversized,
-                timeouts: self.drops.timeouts,
-                io_errors: self.drops.io_errors,
-                reopened: self.drops.reopened,
-            },
+            dropped: Drops { oversized: self.drops.oversized + self.pipeline.oversized, ..self.drops },
             datagrams: self.network.datagrams,
             datagram_bytes: self.network.bytes,
             frames_abandoned: self.abandoned,
@@ -203,6 +201,7 @@ pub struct Json {
     pub seconds: f64,
     /// The last line of a run.
     pub last: bool,
+    /// Sealed; those of [`Self::frames_abandoned`] did not leave whole.
     pub frames: u64,
     pub frame_bytes: u64,
     pub passed_through: u64,
@@ -211,29 +210,18 @@ pub struct Json {
     pub notices: u64,
     pub limited: u64,
     pub failed: u64,
-    pub dropped: JsonDrops,
+    pub dropped: Drops,
     pub datagrams: u64,
     pub datagram_bytes: u64,
     pub frames_abandoned: u64,
     pub datagrams_abandoned: u64,
     pub network: JsonNetwork,
-    pub capture_to_taken_us: Percentiles,
-    pub capture_to_sealed_us: Percentiles,
-    pub capture_to_sent_us: Percentiles,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "as the counters that they come from")]
-pub struct JsonDrops {
-    pub superseded: u64,
-    pub flagged: u64,
-    pub empty: u64,
-    pub truncated: u64,
-    pub malformed: u64,
-    pub oversized: u64,
-    pub timeouts: u64,
-    pub io_errors: u64,
-    pub reopened: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture_to_taken_us: Option<Percentiles>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture_to_sealed_us: Option<Percentiles>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture_to_sent_us: Option<Percentiles>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -319,13 +307,13 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_last_frames() {
         let mut latencies = Latencies::default();
-        assert_eq!(latencies.percentiles(), Percentiles::default());
+        assert_eq!(latencies.percentiles(), None);
         latencies.add(Duration::from_micros(7));
-        assert_eq!(latencies.percentiles(), Percentiles { p50: 7, p99: 7 });
+        assert_eq!(latencies.percentiles(), Some(Percentiles { p50: 7, p99: 7 }));
         for micros in 0..10_000 {
             latencies.add(Duration::from_micros(micros));
         }
-        assert_eq!(latencies.percentiles(), Percentiles { p50: 9_744 + 127, p99: 9_744 + 253 });
+        assert_eq!(latencies.percentiles(), Some(Percentiles { p50: 9_744 + 127, p99: 9_744 + 253 }));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::board::Board;
 use super::control::SourceState;
 use super::sandbox::Sandbox;
-use super::stats::Json;
+use super::stats::{Json, Percentiles};
 
 /// What a service does at a moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -85,9 +85,13 @@ impl fmt::Display for Status {
             writeln!(f, "  {} {name}  {source}", if *active { "*" } else { " " })?;
         }
         writeln!(f, "sending   {:.1} fps, {:.2} Mbit/s to {}", self.fps, self.megabits, self.to)?;
-        let Json { frames, passed_through, requantised, encoded, notices, limited, .. } = figures;
-        write!(f, "frames    {frames} sent ({passed_through} as they came, {requantised} requantised, ")?;
-        writeln!(f, "{encoded} encoded; {notices} of them notices), {limited} left out by the rate limit")?;
+        let Json { passed_through, requantised, encoded, notices, limited, .. } = figures;
+        let sent = sent(figures);
+        write!(f, "frames    {sent} sent; made: {passed_through} as they came, {requantised} requantised, ")?;
+        writeln!(
+            f,
+            "{encoded} encoded ({notices} of all are notices); {limited} left out by the rate limit"
+        )?;
         let causes = dropped(figures);
         let causes: Vec<String> = causes
             .into_iter()
@@ -106,14 +110,10 @@ impl fmt::Display for Status {
             "blocked {}, refused {}, no way {}",
             network.blocked, network.refused, network.unreachable
         )?;
-        let sent = figures.capture_to_sent_us;
-        let millis = |micros: u32| f64::from(micros) / 1e3;
-        writeln!(
-            f,
-            "latency   capture to sent {:.1} ms (99 %: {:.1} ms)",
-            millis(sent.p50),
-            millis(sent.p99)
-        )?;
+        if let Some(Percentiles { p50, p99 }) = figures.capture_to_sent_us {
+            let millis = |micros: u32| f64::from(micros) / 1e3;
+            writeln!(f, "latency   capture to sent {:.1} ms (99 %: {:.1} ms)", millis(p50), millis(p99))?;
+        }
         board(f, &self.board)?;
         writeln!(f, "sandbox   {}", self.sandbox)?;
         for what in &self.restart_needed {
@@ -143,9 +143,15 @@ fn board(f: &mut fmt::Formatter<'_>, board: &Board) -> fmt::Result {
     writeln!(f, "board     {}", words.join("; "))
 }
 
-/// Frames that were lost, by cause.
+/// Frames that the network took whole, or is about to.
 #[must_use]
-pub fn dropped(figures: &Json) -> [(&'static str, u64); 7] {
+pub const fn sent(figures: &Json) -> u64 {
+    figures.frames.saturating_sub(figures.frames_abandoned)
+}
+
+/// Frames that were lost, by cause; `abandoned`: the network did not take them.
+#[must_use]
+pub fn dropped(figures: &Json) -> [(&'static str, u64); 8] {
     let dropped = &figures.dropped;
     [
         ("superseded", dropped.superseded),
@@ -155,5 +161,6 @@ pub fn dropped(figures: &Json) -> [(&'static str, u64); 7] {
         ("malformed", dropped.malformed),
         ("oversized", dropped.oversized),
         ("failed", figures.failed),
+        ("abandoned", figures.frames_abandoned),
     ]
 }

@@ -41,7 +41,8 @@ impl log::Log for Log {
 /// Does the job of the environment; without effect in a test run that has none.
 ///
 /// A job is `devices`, or words of `key=value`: `path` of the device, `frames` to take, `limit` in ms,
-/// `patience` in ms, `size`, `fps`, `format`, `buffers`, `max` bytes, `control` to set (`name:value`), `hold` (ms that each frame is kept).
+/// `patience` in ms, `size`, `fps`, `format`, `buffers`, `max` bytes, `control` to set (`name:value`), `other` (ms after
+/// which another camera is used), `hold` (ms that each frame is kept).
 pub(crate) fn run() {
     let (Ok(folder), Ok(job)) = (env::var(FOLDER), env::var(JOB)) else { return };
     let folder = PathBuf::from(folder);
@@ -87,6 +88,7 @@ fn parse(folder: &Path, job: &str) -> Job {
             "buffers" => job_.settings.buffers = value.parse().unwrap(),
             "max" => job_.settings.max_frame = value.parse().unwrap(),
             "patience" => job_.settings.patience = millis(),
+            "other" => (job_.settings.patient, job_.settings.take_other) = (true, millis()),
             "frames" => job_.frames = value.parse().unwrap(),
             "limit" => job_.limit = millis(),
             "hold" => job_.hold = millis(),

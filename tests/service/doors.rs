@@ -11,6 +11,7 @@ use sealcam::time::Duration;
 
 use crate::receiver::Watching;
 use crate::room::{LONG, Room, Service, since};
+use crate::stranger::as_stranger;
 
 const PATTERN: &str = "[[source]]\nsource = \"pattern:160x120@30\"\n";
 
@@ -40,19 +41,38 @@ fn the_socket_is_for_some_and_takes_one_bounded_line() {
         assert!(answer.starts_with("{\"ok\":false,\"error\":\""), "{request}: {answer}");
     }
     assert!(answer(&room, &[b'x'; 5000]).contains("at most 4096 bytes"));
-    // Others are refused by the kernel already; root may always.
+    // Others are refused by the kernel already, and by the service where someone has opened the way.
     if nix::unistd::geteuid().is_root() {
-        let refused = std::process::Command::new("setpriv")
-            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
-            .arg(crate::room::program())
-            .args(["status", "--control"])
-            .arg(room.path("run/control.sock"))
-            .output();
-        if let Ok(refused) = refused {
-            let told = String::from_utf8_lossy(&refused.stderr);
-            assert!(!refused.status.success() && told.contains("ermission denied"), "{told}");
-        }
+        let open = |name: &str, mode: u32| {
+            fs::set_permissions(room.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let socket = room.path("run/control.sock");
+        let refused = as_stranger(|| UnixStream::connect(&socket)).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
+        open("run", 0o755);
+        open("run/control.sock", 0o666);
+        let refused = as_stranger(|| answer(&room, b"{\"do\":\"status\"}\n"));
+        assert!(refused.starts_with("{\"ok\":false,\"error\":\"permission denied: be root"), "{refused}");
+        assert!(answer(&room, b"{\"do\":\"status\"}\n").starts_with("{\"ok\":true"), "root may");
+    } else {
+        eprintln!("skipped: only root can be another user");
     }
+    service.stops();
+}
+
+#[test]
+fn nothing_that_is_asked_for_forges_a_line_of_the_log() {
+    let room = Room::new();
+    room.configure("", PATTERN);
+    let mut service = Service::launch(&room, |command| {
+        command.env("JOURNAL_STREAM", "1:1");
+    });
+    service.hears("READY=1");
+    let asked = b"{\"do\":\"source\",\"name\":\"x\\n<2>su: \\u001b[2J\\u009b1m\"}\n";
+    assert!(answer(&room, asked).contains("no source is called"));
+    service.wait_for("<4>source \"x\\n<2>su: \\u{1b}[2J");
+    let log = service.log();
+    assert!(!log.contains("\n<2>") && !log.chars().any(|c| c.is_control() && c != '\n'), "{log:?}");
     service.stops();
 }
 
@@ -164,6 +184,8 @@ fn the_sandbox_is_told_and_real() {
         service.reload();
         service.wait_for("read again: source camera changed");
         assert_eq!(room.status()["restart_needed"], serde_json::json!([]));
+    } else {
+        eprintln!("not looked at: what Landlock keeps out; it is {}", sandbox["landlock"]);
     }
     let text = fs::read_to_string(room.path("sealcam.toml")).unwrap();
     service.stops();

@@ -196,6 +196,14 @@ fn a_good_file_is_printed_and_a_bad_one_pointed_into() {
     std::fs::write(room.path("again.toml"), &good.said).unwrap();
     let again = room.sealcam(&["check", "--config", room.path("again.toml").to_str().unwrap()]);
     assert_eq!(again.said, good.said);
+    // What is relative begins at the file, wherever one stands.
+    let program = crate::room::program();
+    let beside = std::process::Command::new(program)
+        .args(["check", "--config", "sealcam.toml"])
+        .current_dir(room.path(""))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&beside.stdout), good.said);
     // Whoever checks need not be whoever may read the key.
     std::fs::remove_file(room.path("key")).unwrap();
     let without = room.sealcam(&["check", "--config", path]);
@@ -303,4 +311,64 @@ fn one_service_has_the_socket_and_a_dead_one_loses_it() {
     // The second bound the manager's socket anew.
     service.signal(nix::sys::signal::Signal::SIGINT);
     assert_eq!(service.ends().0, Some(0));
+}
+
+#[test]
+fn what_comes_at_last_is_opened_within_two_seconds() {
+    let room = Room::new();
+    room.configure("", "[[source]]\nsource = \"file:clip.mjpeg\"\n");
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    pause(1_500);
+    crate::images::write(&room.path("images"), crate::images::Tables::Own);
+    std::fs::rename(room.path("images/0.jpg"), room.path("clip.mjpeg")).unwrap();
+    let start = clock::now();
+    viewer.sees("a picture", |frame| !frame.notice);
+    assert!(since(start) < Duration::from_secs(2), "{:?}", since(start));
+    assert_eq!(service.log().matches("trying again").count(), 1, "{}", service.log());
+    service.stops();
+}
+
+#[test]
+fn only_what_is_wrong_in_the_file_ends_with_2() {
+    let room = Room::new();
+    // A folder that may yet be mounted.
+    room.configure("stats-json = \"none/figures\"", PATTERN);
+    let told = room.sealcam(&["run", "--config", room.path("sealcam.toml").to_str().unwrap()]);
+    assert!(told.code == 1 && told.told.contains("stats-json: "), "{}", told.told);
+    // A route that carries little at the moment.
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root makes network namespaces");
+        return;
+    }
+    room.configure("packet-size = 1400", PATTERN);
+    let script = "ip link set lo up mtu 1280 && exec timeout --preserve-status 2 \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-n", "sh", "-c", script, "sh"]).arg(crate::room::program()).args(["run", "--config"]);
+    let output = command.arg(room.path("sealcam.toml")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("packet-size: datagrams of 1400 bytes do not fit"), "{told}");
+    assert!(told.contains("in datagrams of 1252 bytes"), "{told}");
+}
+
+#[test]
+fn a_file_elsewhere_may_come_late_and_be_replaced() {
+    let (room, elsewhere) = (Room::new(), Room::new());
+    let clip = elsewhere.path("of/today/clip.mjpeg");
+    room.configure("", &format!("[[source]]\nsource = \"file:{}\"\n", clip.display()));
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("a notice", |frame| frame.notice);
+    crate::images::write(&elsewhere.path("images"), crate::images::Tables::Own);
+    std::fs::create_dir_all(elsewhere.path("of/today")).unwrap();
+    std::fs::rename(elsewhere.path("images/0.jpg"), &clip).unwrap();
+    viewer.sees("a picture", |frame| !frame.notice);
+    // Another file in its place, and read anew.
+    std::fs::rename(elsewhere.path("images/1.jpg"), &clip).unwrap();
+    assert_eq!(room.ask(&["source", "off"]).code, 0);
+    let told = room.ask(&["source", "camera"]);
+    assert_eq!(told.code, 0, "{}", told.told);
+    viewer.sees("a picture again", |frame| !frame.notice);
+    service.stops();
 }

@@ -13,9 +13,11 @@ mod namespaces;
 mod camera;
 mod doors;
 mod life;
+mod names;
 mod receiver;
 mod reload;
 mod room;
 #[cfg(feature = "viewer")]
 mod soak;
+mod stranger;
 mod switching;

@@ -6,6 +6,9 @@ use std::net::TcpListener;
 use crate::receiver::Watching;
 use crate::room::{Room, Service, free_port, wait_until};
 
+const LARGE_AREA: &str =
+    "{\"selected_rect\":[[0,0],[320,0],[320,180],[0,180]],\"visible_rect\":[[0,0],[64,0],[64,48],[0,48]]}";
+
 fn pattern(settings: &str) -> String {
     format!("[[source]]\nname = \"front\"\nsource = \"pattern:160x120@30\"\n{settings}\n")
 }
@@ -76,11 +79,13 @@ fn a_file_that_cannot_be_used_changes_nothing() {
     let viewer = Watching::start(room.to, &room.path("key"));
     let mut service = Service::start(&room);
     viewer.sees("a picture", |_| true);
+    fs::write(room.path("large.json"), LARGE_AREA).unwrap();
     // (keys of the stream, sources, what is said)
     let path = room.path("sealcam.toml").display().to_string();
     let cases = [
         ("pace = 101", pattern(""), format!("{path}:5:8: 101 is not within 0 to 100; nothing is changed")),
         ("", pattern("qality = 1"), format!("{path}:9:1: unknown field `qality`")),
+        ("", pattern("area = \"large.json\""), "outside of the picture of 160x120".into()),
         ("", pattern("area = \"none.json\""), "none.json: No such file".into()),
         (
             "",
@@ -106,7 +111,7 @@ fn a_file_that_cannot_be_used_changes_nothing() {
     viewer.sees("the same as before", |frame| frame.quality == Some(80));
     room.health = before;
     assert!(room.is_healthy());
-    wait_until("all is told", || service.log().matches("nothing is changed").count() == 7);
+    wait_until("all is told", || service.log().matches("nothing is changed").count() == 8);
     viewer.is_one_stream();
     service.stops();
 }
@@ -136,5 +141,56 @@ fn what_only_a_start_can_change_says_so_and_stays() {
     service.reload();
     assert!(!room.ask(&["status"]).said.contains("needed"), "the file says again what is in effect");
     viewer.is_one_stream();
+    service.stops();
+}
+
+#[test]
+fn what_a_running_camera_cannot_do_is_refused_and_it_goes_on() {
+    let room = Room::new();
+    room.camera("mode MJPG 160x120 50\n");
+    fs::write(room.path("large.json"), LARGE_AREA).unwrap();
+    let camera =
+        |settings: &str| format!("[[source]]\nname = \"front\"\nsource = \"./video0\"\n{settings}\n");
+    room.configure("", &camera(""));
+    let viewer = Watching::start(room.to, &room.path("key"));
+    let mut service = Service::start(&room);
+    viewer.sees("a picture", |frame| !frame.notice);
+    // The second can only be tried with the camera closed, which is opened again as it was.
+    for (settings, said) in
+        [("area = \"large.json\"", "source front: area: "), ("format = \"nv12\"", "format nv12: ")]
+    {
+        room.configure("pace = 0", &camera(settings));
+        service.reload();
+        service.wait_for(said);
+        viewer.sees("the same as before", |frame| !frame.notice && frame.size == (160, 120));
+    }
+    wait_until("both are refused", || service.log().matches("nothing is changed").count() == 2);
+    assert!(room.is_healthy());
+    assert!(!service.log().contains("read again: "), "{}", service.log());
+    viewer.is_one_stream();
+    service.stops();
+    room.camera_log();
+}
+
+#[test]
+fn health_moves_to_another_address_of_the_same_port() {
+    let room = Room::new();
+    room.configure("", &pattern(""));
+    let mut service = Service::start(&room);
+    let text = fs::read_to_string(room.path("sealcam.toml")).unwrap();
+    let at = |address: &str| {
+        let there = format!("listen = \"{address}:{}\"", room.health);
+        fs::write(room.path("sealcam.toml"), text.replace(&format!("listen = {}", room.health), &there))
+            .unwrap();
+    };
+    at("0.0.0.0");
+    service.reload();
+    service.wait_for("health told elsewhere");
+    room.page("/healthz");
+    // An address that is not ours: the old one stays.
+    at("192.0.2.1");
+    service.reload();
+    service.wait_for("nothing is changed");
+    room.page("/healthz");
     service.stops();
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera::config::LONGEST_NAME;
 use crate::camera::server::{LONGEST_REQUEST, Response};
 use crate::camera::status::Status;
 
@@ -79,8 +80,13 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Reply> {
         }
         return Ok(None);
     };
-    let request = serde_json::from_slice(&bytes[..end]);
-    request.map(Some).map_err(|why| Reply::refusal(format!("not a request: {why}")))
+    match serde_json::from_slice(&bytes[..end]) {
+        Ok(Request::Source { name }) if name.len() > LONGEST_NAME => Err(Reply::refusal(format!(
+            "no source is called so: a name has at most {LONGEST_NAME} characters"
+        ))),
+        Ok(request) => Ok(Some(request)),
+        Err(why) => Err(Reply::refusal(format!("not a request: {why}"))),
+    }
 }
 
 /// What a connection gets for the bytes that came so far, `answer` being the service's part.
@@ -100,11 +106,15 @@ mod tests {
     fn requests_are_read_and_all_else_is_answered() {
         let source = |name: &str| Request::Source { name: name.into() };
         // (bytes, request or words of the refusal)
-        let cases: [(&str, Result<Option<Request>, &str>); 13] = [
+        let cases: [(&str, Result<Option<Request>, &str>); 14] = [
             ("{\"do\":\"status\"}\n", Ok(Some(Request::Status {}))),
             ("{\"do\":\"sources\"}\nrest", Ok(Some(Request::Sources {}))),
             ("{\"do\":\"source\",\"name\":\"front\"}\n", Ok(Some(source("front")))),
             ("{\"name\":\"\",\"do\":\"source\"}\r\n", Ok(Some(source("")))),
+            (
+                "{\"do\":\"source\",\"name\":\"abcdefghijklmnopqrstuvwxyz1234567\"}\n",
+                Err("at most 32 characters"),
+            ),
             ("", Ok(None)),
             ("{\"do\":\"status\"}", Ok(None)),
             ("\n", Err("not a request")),

@@ -90,8 +90,6 @@ pub struct Unusable {
 enum Kind {
     /// It has to be written otherwise.
     Wrong,
-    /// It may be usable later, when a name can be looked up.
-    Passing,
     /// Only a process that starts with it can use it.
     Restart,
 }
@@ -120,10 +118,7 @@ impl From<SettingsError> for Unusable {
 
 impl From<Unusable> for RunError {
     fn from(why: Unusable) -> Self {
-        match why.kind {
-            Kind::Passing => Self::Failed(why.to_string()),
-            Kind::Wrong | Kind::Restart => Self::Usage(why.to_string()),
-        }
+        Self::Usage(why.to_string())
     }
 }
 
@@ -142,7 +137,9 @@ pub fn read(path: &Path) -> Result<ServiceConfig, Unusable> {
 ///
 /// As [`read`]; files and devices out of reach are named before they are looked at.
 pub fn read_within(path: &Path, reach: &Reach) -> Result<ServiceConfig, Unusable> {
-    from_file(&SettingsFile::read(path)?, reach)
+    // What is relative in it begins at its folder, wherever that is named from.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    from_file(&SettingsFile::read(&path)?, reach)
 }
 
 /// As [`read`], from a text that is taken for the content of `path`.
@@ -175,10 +172,7 @@ fn from_file(file: &SettingsFile, reach: &Reach) -> Result<ServiceConfig, Unusab
             Setting::Area(_) | Setting::CameraConfig(_) => why.why,
             setting => format!("{}: {}", setting.key(), why.why),
         };
-        Unusable {
-            error: file.error_at(places.of_setting(why.setting), problem),
-            kind: if why.passing { Kind::Passing } else { Kind::Wrong },
-        }
+        Unusable::from(file.error_at(places.of_setting(why.setting), problem))
     })?;
     let asked = active.as_ref().map(|name| name.get_ref().clone());
     let mut config = ServiceConfig { stream, active: Some(0), asked, control, landlock, health };
@@ -247,9 +241,26 @@ fn check_schema(file: &SettingsFile) -> Result<(), SettingsError> {
 
 fn from_toml<T: for<'de> Deserialize<'de>>(file: &SettingsFile) -> Result<T, SettingsError> {
     toml::from_str(file.text()).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        file.error_at(at, error.message().replace('\n', ", "))
+        let span = error.span().unwrap_or(0..0);
+        let problem = match error.message() {
+            "duplicate key" => {
+                let key = file.text().get(span.clone()).unwrap_or_default().trim();
+                format!("a second key {key}: every key is there once")
+            }
+            message => for_people(message),
+        };
+        file.error_at(span.start, problem)
     })
+}
+
+/// What the compiler calls a type, in words.
+fn for_people(message: &str) -> String {
+    let message = message.replace('\n', ", ").replace("a nonzero u64", "a whole number from 1 on");
+    let words = message.split(' ').map(|word| match word {
+        "i64" | "u64" | "usize" => "a whole number",
+        word => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Where in the text the settings stand that are checked against each other.

@@ -38,7 +38,7 @@ impl Display for Effective<'_> {
 
 fn stream(f: &mut fmt::Formatter<'_>, config: &StreamConfig) -> fmt::Result {
     let send = &config.send;
-    writeln!(f, "[stream]\nto = {}\nkey = {}", Quoted(send.to), Quoted(&config.key))?;
+    writeln!(f, "[stream]\nto = {}\nkey = {}", Quoted(config.destination()), Quoted(&config.key))?;
     match config.packet_size {
         Some(size) => writeln!(f, "packet-size = {size}")?,
         None => writeln!(f, "# packet-size: what the route is known to carry, else 1200")?,

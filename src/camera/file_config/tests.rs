@@ -108,7 +108,7 @@ fn wrong_files_are_pointed_into() {
         ("".into(), "1:1: no schema: write `schema = 1` as the first line"),
         ("schema = 2\n[new]\n".into(), "1:10: schema 2 is of a newer sealcam; this one ("),
         ("schema = 0".into(), "1:10: there never was a schema 0"),
-        ("schema = \"1\"".into(), "1:10: invalid type: string \"1\", expected i64"),
+        ("schema = \"1\"".into(), "1:10: invalid type: string \"1\", expected a whole number"),
         ("schema = 1".into(), "1:1: missing field `stream`"),
         ("schema = 1\n[stream]\nto = \"127.0.0.1:1\"".into(), "2:1: missing field `key`"),
         (with("pac = 1"), "5:1: unknown field `pac`, expected one of `to`, `key`, `packet-size`, `pace`"),
@@ -116,7 +116,8 @@ fn wrong_files_are_pointed_into() {
         (with("ttl = 0"), "5:7: 0 is not within 1 to 255"),
         (with("packet-size = 127"), "5:15: packet-size: "),
         (with("loopback = true"), "5:12: loopback: only means something for a multicast group"),
-        (with("frames = 0"), "5:10: invalid value: integer `0`"),
+        (with("frames = 0"), "5:10: invalid value: integer `0`, expected a whole number from 1 on"),
+        (with("packet-size = true"), "5:15: invalid type: boolean `true`, expected a whole number"),
         (with("interface = \"a b\""), "5:13: "),
         (with("[sorce]"), "5:2: unknown field `sorce`, expected one of `schema`, `stream`, `source`"),
         (with("[[source]]\nquality = 0"), "6:11: 0 is not within 1 to 100"),
@@ -152,7 +153,7 @@ fn wrong_files_are_pointed_into() {
             "schema = 1\n[stream]\nto = \"1.2.3.4:1\"\nkey = \"credential:\"".into(),
             "4:7: \"credential:\" names no",
         ),
-        ("schema = 1\nschema = 1".into(), "2:1: duplicate key"),
+        ("schema = 1\nschema = 1".into(), "2:1: a second key schema: every key is there once"),
         ("schema = 1\n[stream\n".into(), "2:8: unclosed table"),
     ];
     for (text, expected) in cases {

@@ -2,7 +2,7 @@
 
 use super::{House, Service};
 use crate::camera::board::Board;
-use crate::camera::config::{NamedSource, OFF};
+use crate::camera::config::{NamedSource, OFF, StreamConfig};
 use crate::camera::control::{Reply, Request, SourceState, respond};
 use crate::camera::flow::Verdict;
 use crate::camera::http::{self, Page};
@@ -15,6 +15,9 @@ use crate::time::{Duration, Instant};
 
 /// Files of sysfs are read at most so often, however many ask.
 const BOARD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Figures are put together at most so often.
+const PAGE_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Service {
     /// Serves what has come to the doors.
@@ -31,7 +34,7 @@ impl Service {
             health.serve(now, |bytes| house.page(now, bytes, running));
         }
         if switched {
-            self.retry_at = running.stream.stands_in().then(|| now + super::RETRY);
+            self.retry_at = running.stream.stands_in().then(|| now + super::retry::RETRY);
         }
     }
 }
@@ -47,7 +50,7 @@ impl House {
             Request::Source { name } => match switch(&name, now, &mut running.stream) {
                 Ok(()) => listing(&running.stream),
                 Err(why) => {
-                    log::warn!("source {name}: {why}");
+                    log::warn!("source {name:?}: {why}");
                     Reply::refusal(why)
                 }
             },
@@ -62,8 +65,15 @@ impl House {
         };
         match page {
             Page::Metrics => {
-                let text = metrics::text(&self.whole_status(now, running));
-                http::answer(http::Status::Ok, &text, head_only)
+                let fresh = |(at, _): &(Instant, String)| now.since(*at) < PAGE_INTERVAL;
+                let (_, text) = match self.figures.take().filter(fresh) {
+                    Some(page) => self.figures.insert(page),
+                    None => {
+                        let text = metrics::text(&self.whole_status(now, running));
+                        self.figures.insert((now, text))
+                    }
+                };
+                http::answer(http::Status::Ok, text, head_only)
             }
             Page::Health => {
                 let verdict = running.stream.flow().verdict(now);
@@ -97,7 +107,7 @@ impl House {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config: self.path.display().to_string(),
             stream: number,
-            to: stream.config().send.to.to_string(),
+            to: told_destination(stream.config()),
             key: key.to_owned(),
             datagram,
             health: Health {
@@ -132,17 +142,25 @@ fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String
         return Err(format!("no source is called {name:?}; there are {}, and {OFF}", names.join(", ")));
     };
     let before = stream.active();
-    if before == Some(number) && !stream.stands_in() {
+    // While it is dark, it is opened anew: whoever asks for it again may have another camera there.
+    let dark = matches!(stream.flow().verdict(now), Verdict::NoSignal(_) | Verdict::Silent(_));
+    if before == Some(number) && !dark {
         return Ok(());
     }
     let opened = stream.open(number, now).map_err(|why| why.to_string());
-    match (&opened, stream.active(), before) {
-        (Ok(()), ..) => log::info!("switched to source {name}"),
-        // Neither the new one nor, again, the old one could be opened.
-        (Err(why), None, Some(before)) => stream.stand_in(before, why, now),
-        _ => {}
+    if opened.is_ok() {
+        log::info!("switched to source {name}");
     }
     opened
+}
+
+/// `viewer.example:5000 (192.168.1.20:5000)`, or only the address.
+fn told_destination(config: &StreamConfig) -> String {
+    match &config.name {
+        None => config.destination(),
+        Some(name) if config.is_pending() => format!("{name} (not found yet)"),
+        Some(name) => format!("{name} ({})", config.send.to),
+    }
 }
 
 fn listing(stream: &Streaming) -> Reply {

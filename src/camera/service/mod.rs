@@ -9,9 +9,13 @@
 //! | here | the start; what is due in a turn |
 //! | `answers` | what is told and done on request |
 //! | `renew` | the configuration read again |
+//! | `retry` | a source that cannot be opened |
+//! | `lookup` | the destination's name looked up |
 
 mod answers;
+mod lookup;
 mod renew;
+mod retry;
 
 use std::io::Stderr;
 use std::net::{SocketAddr, TcpListener};
@@ -37,9 +41,9 @@ use crate::exit::RunError;
 use crate::live::LiveText;
 use crate::signals::Signals;
 use crate::time::{Duration, Instant};
+use lookup::{Lookup, Wanted};
+use retry::Failure;
 
-/// From one attempt to open a source that cannot be opened to the next.
-const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked at whether systemd is to be told something new.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often systemd is told the figures although nothing has happened.
@@ -52,10 +56,13 @@ struct Service {
     watchdog: Watchdog,
     /// The watchdog is not fed, and the log says so.
     starving: bool,
-    /// When a source that cannot be opened is tried again.
+    /// When a source that cannot be opened is looked at again.
     retry_at: Option<Instant>,
+    failure: Option<Failure>,
     look_at: Instant,
     told: Option<Told>,
+    /// The destination's name, until it is known.
+    lookup: Option<Lookup>,
 }
 
 /// Where requests come from.
@@ -73,6 +80,8 @@ struct House {
     /// What the file asks for and only a restart can give.
     restart: Vec<String>,
     board: Option<(Instant, Board)>,
+    /// The page of figures that was told last.
+    figures: Option<(Instant, String)>,
 }
 
 /// What systemd was told last.
@@ -88,7 +97,7 @@ struct Told {
 /// # Errors
 ///
 /// [`RunError`] with a sentence that names the mend, if it cannot start. A camera that is not there, or no
-/// network, is no reason.
+/// network, is no reason; nor is a destination's name that cannot be looked up yet.
 pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
     let path = std::path::absolute(path).map_err(RunError::failed)?;
     let config = file_config::read(&path)?;
@@ -110,14 +119,17 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
     running.stream.introduce();
     notify::ready("starting the source");
     let active = config.active;
+    let wanted = Wanted::at_first(&config);
     let mut service = Service {
         doors: Doors { control: Server::new(control), health },
-        house: House { path, config, sandbox, reach, restart: Vec::new(), board: None },
+        house: House { path, config, sandbox, reach, restart: Vec::new(), board: None, figures: None },
         watchdog: Watchdog::new(notify::watchdog_limit(), now),
         starving: false,
         retry_at: None,
+        failure: None,
         look_at: now,
         told: None,
+        lookup: wanted.map(|wanted| Lookup::start(wanted, None, now)),
     };
     match active {
         Some(number) => service.open(number, now, &mut running.stream),
@@ -144,7 +156,6 @@ fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &C
             needs.read_file(path);
         }
         match &picture.source {
-            SourceSpec::File(path) if path.is_dir() => needs.read.push(path.clone()),
             SourceSpec::File(path) => needs.read_file(path),
             SourceSpec::Device(path) => needs.devices.push(path.clone()),
             SourceSpec::Pattern(_) | SourceSpec::Stdin => {}
@@ -156,31 +167,6 @@ fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &C
 }
 
 impl Service {
-    /// Opens a source, or says in its place why that is not possible.
-    fn open(&mut self, number: usize, now: Instant, stream: &mut Streaming) {
-        self.retry_at = None;
-        if let Err(why) = stream.open(number, now) {
-            self.stand_in(number, &why.to_string(), now, stream);
-        }
-    }
-
-    fn stand_in(&mut self, number: usize, why: &str, now: Instant, stream: &mut Streaming) {
-        log::error!("source {}: {why}; trying again", stream.config().sources[number].name);
-        stream.stand_in(number, why, now);
-        self.retry_at = Some(now + RETRY);
-    }
-
-    /// Tries again to open what could not be opened; its notice stays meanwhile.
-    fn retry(&mut self, now: Instant, stream: &mut Streaming) {
-        self.retry_at = None;
-        if let Some(number) = stream.active().filter(|_| stream.stands_in())
-            && let Err(why) = stream.open(number, now)
-        {
-            log::debug!("source {}: {why}", stream.config().sources[number].name);
-            self.retry_at = Some(now + RETRY);
-        }
-    }
-
     fn feed(&mut self, now: Instant, stream: &Streaming) {
         if self.watchdog.due().is_none_or(|due| now < due) {
             return;
@@ -222,7 +208,8 @@ impl Attendant for Service {
             let _ = fds.push(PollFd::new(fd, flags));
         }
         let due = [self.doors.wake_at(), self.watchdog.due(), self.retry_at, Some(self.look_at)];
-        due.into_iter().flatten().fold(until, Instant::min)
+        let due = due.into_iter().chain([self.lookup.as_ref().map(Lookup::look_at)]);
+        due.flatten().fold(until, Instant::min)
     }
 
     fn attend(&mut self, now: Instant, ready: bool, running: &mut Running) {
@@ -233,6 +220,7 @@ impl Attendant for Service {
         if self.retry_at.is_some_and(|at| now >= at) {
             self.retry(now, &mut running.stream);
         }
+        self.look_up(now, running);
         if now >= self.look_at {
             self.tell(now, running);
         }
@@ -255,6 +243,9 @@ impl Attendant for Service {
         if matches!(why, SourceError::Ended) && from_pipe {
             // It can only be restarted together with what wrote to it.
             return Err(RunError::Failed("standard input has ended".into()));
+        }
+        if running.stream.flow().has_shown() {
+            self.failure = None;
         }
         self.stand_in(number, &why.to_string(), now, &mut running.stream);
         Ok(true)

@@ -6,7 +6,11 @@
 //! | changes what only a start can (key, state, control socket, figures, Landlock) | "restart needed"; all else is changed |
 //! | names a file or device that the process gave up at its start | "restart needed"; nothing is changed, for what the picture would be cannot be known |
 
-use super::{Service, listen};
+use std::net::SocketAddr;
+
+use super::lookup::{Lookup, Wanted};
+use super::retry::RETRY;
+use super::{Doors, Service, listen};
 use crate::camera::file_config::{self, ServiceConfig};
 use crate::camera::reload::{Plan, SourceChange, changed_sources, kept};
 use crate::camera::run::Running;
@@ -25,12 +29,32 @@ impl Service {
                 return log::error!("{why}; nothing is changed");
             }
         };
-        if let Err(why) = self.change_to(new, now, running) {
+        if let Err(why) = self.adopt(new, now, running) {
             log::error!("{why}; nothing is changed");
         }
     }
 
-    fn change_to(&mut self, new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
+    fn adopt(&mut self, mut new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
+        let wanted = Wanted::of(&mut new, &self.house.config)?;
+        let why = format!("{} read again", self.house.path.display());
+        let restart = self.change_to(new, &why, now, running)?;
+        for what in &restart {
+            log::warn!("{what}: restart needed; the old value stays in effect until then, all else is new");
+        }
+        self.house.restart = restart;
+        let before = self.lookup.take();
+        self.lookup = wanted.map(|wanted| Lookup::start(wanted, before, now));
+        Ok(())
+    }
+
+    /// Brings `new` settings into effect, or changes nothing; `why` is for the log. Returns what waits for a restart.
+    pub(super) fn change_to(
+        &mut self,
+        new: ServiceConfig,
+        why: &str,
+        now: Instant,
+        running: &mut Running,
+    ) -> Result<Vec<String>, RunError> {
         let old = &self.house.config;
         let plan = Plan::new(old, running.stream.active(), &new);
         let restart: Vec<String> = plan.restart.iter().map(|key| format!("{key} has changed")).collect();
@@ -38,24 +62,48 @@ impl Service {
         let what = describe(&plan, old, &new);
         // What can fail comes first, so that it is all or nothing.
         let fresh = running.stream.prepare(&plan, &new.stream, now)?;
-        let health = if plan.health { Some(new.health.map(listen).transpose()?) } else { None };
-        if let Some(health) = health {
-            self.doors.health = health;
+        let before = old.health;
+        if plan.health {
+            self.doors.move_health(before, new.health)?;
         }
-        let applied = running.stream.apply(&plan, &new.stream, fresh, now);
+        if let Err(why) = running.stream.apply(&plan, &new.stream, fresh, now) {
+            if plan.health
+                && let Err(why) = self.doors.move_health(new.health, before)
+            {
+                log::error!("{why}");
+            }
+            self.retry_at = running.stream.stands_in().then(|| now + RETRY);
+            return Err(why);
+        }
         self.house.config = new;
-        for what in &restart {
-            log::warn!("{what}: restart needed; the old value stays in effect until then, all else is new");
+        log::info!("{why}: {what}");
+        self.failure = None;
+        self.retry_at = running.stream.stands_in().then_some(now);
+        Ok(restart)
+    }
+}
+
+impl Doors {
+    /// Tells health at `to` instead of at `from`, or changes nothing.
+    fn move_health(&mut self, from: Option<SocketAddr>, to: Option<SocketAddr>) -> Result<(), RunError> {
+        // Two addresses of one port may be one place: one of them is any address.
+        let overlaps = from.zip(to).is_some_and(|(from, to)| from.port() == to.port());
+        if overlaps {
+            self.health = None;
         }
-        self.house.restart = restart;
-        log::info!("{} read again: {what}", self.house.path.display());
-        self.retry_at = None;
-        if let (Err(why), Some(number)) = (applied, plan.active) {
-            self.stand_in(number, &why.to_string(), now, &mut running.stream);
-        } else if running.stream.stands_in() {
-            self.retry_at = Some(now);
+        match to.map(listen).transpose() {
+            Ok(health) => {
+                self.health = health;
+                Ok(())
+            }
+            Err(why) => {
+                if overlaps {
+                    let again = from.map(listen).transpose();
+                    self.health = again.inspect_err(|why| log::error!("{why}")).ok().flatten();
+                }
+                Err(why)
+            }
         }
-        Ok(())
     }
 }
 
@@ -64,7 +112,8 @@ fn describe(plan: &Plan, old: &ServiceConfig, new: &ServiceConfig) -> String {
     let sources = changed_sources(&old.stream.sources, &new.stream.sources);
     let mut words: Vec<String> = Vec::new();
     if plan.network {
-        words.push(format!("sending to {} from now on", new.stream.send.to));
+        let pending = if new.stream.is_pending() { " as soon as it is found" } else { " from now on" };
+        words.push(format!("sending to {}{pending}", new.stream.destination()));
     }
     if plan.packet_size && !plan.network {
         words.push("another packet size".into());

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{Streaming, datagram, transmit};
-use crate::camera::config::{SourceSpec, StreamConfig};
+use crate::camera::config::{NamedSource, SourceSpec, StreamConfig};
 use crate::camera::open;
 use crate::camera::rate_limit::FrameLimiter;
 use crate::camera::reload::{Plan, SourceChange};
@@ -31,23 +31,39 @@ impl Streaming {
     /// [`RunError`] if it cannot be opened; the source of the moment then stays. A camera that is merely
     /// not there is no error.
     pub fn open(&mut self, number: usize, now: Instant) -> Result<(), RunError> {
-        let config = &self.config.sources[number].picture;
-        if self.shares_device(&config.source) {
-            let before = self.active;
-            self.close();
-            let opened = self.make(&self.config, number, self.sender.datagram(), now);
-            return match (opened, before) {
-                (Ok(source), _) => self.install(number, source, now),
-                (Err(why), Some(before)) if before != number => {
-                    let again = self.make(&self.config, before, self.sender.datagram(), now)?;
-                    self.install(before, again, now)?;
-                    Err(why)
-                }
-                (Err(why), _) => Err(why),
-            };
+        let datagram = self.sender.datagram();
+        let source = if self.shares_device(&self.config.sources[number].picture.source) {
+            self.exchange(&self.config.clone(), number, datagram, now)?
+        } else {
+            self.make(&self.config, number, datagram, now)?
+        };
+        self.install(number, source, now);
+        Ok(())
+    }
+
+    /// Opens a source that can only be had when the one of the moment is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if it cannot be opened; the one of the moment is opened again then, or a notice is in its
+    /// place.
+    fn exchange(
+        &mut self,
+        config: &StreamConfig,
+        number: usize,
+        datagram: usize,
+        now: Instant,
+    ) -> Result<Box<dyn Source>, RunError> {
+        let before = self.active;
+        self.close();
+        let made = self.make(config, number, datagram, now);
+        if let (Err(_), Some(before)) = (&made, before) {
+            match self.make(&self.config, before, self.sender.datagram(), now) {
+                Ok(again) => self.install(before, again, now),
+                Err(why) => self.stand_in(before, &why.to_string(), now),
+            }
         }
-        let source = self.make(&self.config, number, self.sender.datagram(), now)?;
-        self.install(number, source, now)
+        made
     }
 
     /// Says NO SIGNAL in place of source number `number`, which cannot be opened, and `why`.
@@ -56,10 +72,10 @@ impl Streaming {
         let name = self.config.sources[number].name.clone();
         let stand_in = StandIn::new(&name, why, now);
         self.sender.make_room(stand_in.largest_frame());
+        self.flow.open(now, stand_in.patience(), self.longest_interval(number));
         self.source = Some(Box::new(stand_in));
         self.standing_in = true;
         self.active = Some(number);
-        self.flow.open(now, self.longest_interval(number));
     }
 
     /// Sends nothing from now on. What has been sealed still leaves.
@@ -82,14 +98,16 @@ impl Streaming {
         let largest = fragment::largest_frame(datagram).map_err(RunError::usage)?;
         let picture = &config.sources[number].picture;
         let touched = device_of(&picture.source).and_then(|device| self.touched.get(&device));
-        let source = open::source(picture, largest, touched.cloned().unwrap_or_default(), now);
+        let undo = touched.cloned().unwrap_or_default();
+        let source = open::source(picture, largest, undo, config.is_patient(), now);
         source.map_err(|why| RunError::Usage(config.spelling.retell(&why.to_string())))
     }
 
-    fn install(&mut self, number: usize, source: Box<dyn Source>, now: Instant) -> Result<(), RunError> {
-        self.retune(number)?;
+    fn install(&mut self, number: usize, source: Box<dyn Source>, now: Instant) {
+        self.retune(number);
+        self.pipeline.forget_size();
         self.close();
-        let largest = fragment::largest_frame(self.sender.datagram()).map_err(RunError::usage)?;
+        let largest = fragment::largest_frame(self.sender.datagram()).unwrap_or(0);
         self.sender.make_room(source.largest_frame().min(largest));
         log::info!("source: {}", source.describe());
         if source.largest_frame() > largest {
@@ -101,21 +119,18 @@ impl Streaming {
                 self.config.spelling.retell("--packet-size")
             );
         }
+        self.flow.open(now, source.patience(), self.longest_interval(number));
         self.source = Some(source);
         self.active = Some(number);
         self.note_controls(number);
         self.told.oversized = false;
-        self.flow.open(now, self.longest_interval(number));
-        Ok(())
     }
 
     /// Treats pictures as the settings of source number `number` say.
-    fn retune(&mut self, number: usize) -> Result<(), RunError> {
+    fn retune(&mut self, number: usize) {
         let picture = &self.config.sources[number].picture;
-        let wrong = |why| RunError::Usage(self.config.spelling.retell(&format!("--area: {why}")));
-        self.pipeline.retune(picture).map_err(wrong)?;
+        self.pipeline.retune(picture);
         self.limiter = open::limit(picture).map(FrameLimiter::new);
-        Ok(())
     }
 
     /// Remembers which controls are set now, for whoever opens the same camera next.
@@ -144,19 +159,18 @@ impl Streaming {
     ///
     /// [`RunError`] if something of it cannot be had.
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
-        let socket = if plan.network {
-            let opened = MediaSender::open_patiently(&new.send);
-            let wrong = |why| RunError::usage(new.spelling.retell(&format!("sending: {why}")));
-            Some(opened.map_err(wrong)?)
-        } else {
-            None
-        };
+        let socket = if plan.network { Some(transmit::open(new)?) } else { None };
         let datagram = if plan.packet_size {
             let socket = socket.as_ref().map_or(&self.socket, |(socket, _)| socket);
             Some(datagram::datagram_size(new, socket)?)
         } else {
             None
         };
+        if let (SourceChange::Retune, Some(number)) = (plan.source, plan.active) {
+            let NamedSource { name, picture, .. } = &new.sources[number];
+            let wrong = |why| RunError::Usage(format!("source {name}: area: {why}"));
+            self.pipeline.check(picture).map_err(wrong)?;
+        }
         let source = match plan.active {
             Some(number)
                 if plan.source == SourceChange::Open
@@ -173,7 +187,8 @@ impl Streaming {
     ///
     /// # Errors
     ///
-    /// [`RunError`] if the source cannot be opened; all else is done then, and there is no source.
+    /// [`RunError`] if the source cannot be opened; nothing is changed then, but that there may be a notice
+    /// in the place of a camera that cannot be opened again either.
     pub fn apply(
         &mut self,
         plan: &Plan,
@@ -181,6 +196,14 @@ impl Streaming {
         fresh: Fresh,
         now: Instant,
     ) -> Result<(), RunError> {
+        let mut source = fresh.source;
+        if let (SourceChange::Open, Some(number), None) = (plan.source, plan.active, &source) {
+            let datagram = fresh.datagram.unwrap_or(self.sender.datagram());
+            source = Some(self.exchange(new, number, datagram, now)?);
+        }
+        // From here on nothing fails.
+        self.config = new.clone();
+        self.told = transmit::Told::default();
         if let Some((socket, trouble)) = fresh.socket {
             transmit::warn_of(&socket, trouble, new.spelling);
             self.give_up();
@@ -188,27 +211,18 @@ impl Streaming {
         }
         if let Some(datagram) = fresh.datagram.filter(|datagram| *datagram != self.sender.datagram()) {
             self.give_up();
-            self.sender.set_datagram(datagram).map_err(RunError::usage)?;
-        }
-        self.usual_datagram = new.packet_size.is_none().then(|| datagram::usual(&new.send));
-        self.sender.set_pace(new.pace_percent);
-        self.config = new.clone();
-        self.told = transmit::Told::default();
-        match (plan.source, plan.active) {
-            (SourceChange::Open, None) => self.close(),
-            (SourceChange::Open, Some(number)) => {
-                let source = match fresh.source {
-                    Some(source) => source,
-                    None => {
-                        self.close();
-                        self.make(new, number, self.sender.datagram(), now)?
-                    }
-                };
-                self.install(number, source, now)?;
+            if let Err(why) = self.sender.set_datagram(datagram) {
+                log::error!("{why}");
             }
-            (SourceChange::Retune, Some(number)) => {
+        }
+        self.usual_datagram = datagram::wanted(new);
+        self.sender.set_pace(new.pace_percent);
+        match (plan.source, plan.active, source) {
+            (SourceChange::Open, Some(number), Some(source)) => self.install(number, source, now),
+            (SourceChange::Open, ..) => self.close(),
+            (SourceChange::Retune, Some(number), _) => {
                 self.active = Some(number);
-                self.retune(number)?;
+                self.retune(number);
                 self.flow.retime(self.longest_interval(number));
                 if let Some(source) = &mut self.source {
                     source.set_controls(&new.sources[number].picture.controls);

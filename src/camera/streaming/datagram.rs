@@ -9,13 +9,28 @@ use crate::wire::MIN_DATAGRAM;
 const ANYWHERE: usize = 1200;
 
 /// Bytes of a datagram: as asked for, else the usual size as far as the route carries it.
+///
+/// A size that the route does not carry now is an error, but that a service starts with what it carries.
 pub(super) fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Result<usize, RunError> {
-    if let Some(size) = config.packet_size {
-        let wrong = |why| RunError::usage(config.spelling.retell(&format!("--packet-size: {why}")));
-        socket.check_datagram(size).map_err(wrong)?;
-        return Ok(size);
+    let Some(size) = config.packet_size else { return Ok(carried(usual(&config.send), socket)) };
+    match socket.check_datagram(size) {
+        Ok(()) => Ok(size),
+        Err(why) if config.is_patient() => {
+            let smaller = carried(size, socket);
+            log::warn!("packet-size: {why}; datagrams of {smaller} bytes are sent until it carries them");
+            Ok(smaller)
+        }
+        Err(why) => Err(RunError::usage(config.spelling.retell(&format!("--packet-size: {why}")))),
     }
-    Ok(carried(usual(&config.send), socket))
+}
+
+/// The size to come back to whenever the route carries it. `None`: the size was asked for by someone who is
+/// told when it does not pass, and it is not changed behind anyone's back.
+pub(super) fn wanted(config: &StreamConfig) -> Option<usize> {
+    match config.packet_size {
+        None => Some(usual(&config.send)),
+        Some(size) => config.is_patient().then_some(size),
+    }
 }
 
 /// What an Ethernet frame carries where the stream stays on one, else what gets through anywhere.

@@ -38,7 +38,7 @@ use crate::proto::key_schedule::SharedKey;
 use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings};
 use crate::time::{Duration, Instant};
 use crate::wire::Flags;
-use datagram::{datagram_size, usual};
+use datagram::datagram_size;
 use listeners::Listeners;
 use transmit::{Blocked, STUCK, Told};
 
@@ -98,8 +98,7 @@ pub struct Streaming {
     leaving: Option<Leaving>,
     blocked: Option<Blocked>,
     told: Told,
-    /// Bytes of a datagram where the path carries them; `None` if the size was asked for, and is then not
-    /// changed behind anyone's back.
+    /// Bytes of a datagram where the path carries them; `None` if the size stays as it is.
     usual_datagram: Option<usize>,
     path: Ticker,
     listeners: Listeners,
@@ -135,8 +134,7 @@ impl Streaming {
     ///
     /// [`RunError`] with a sentence that names the mend.
     pub fn new(config: &StreamConfig, materials: &Materials, now: Instant) -> Result<Self, RunError> {
-        let (socket, trouble) = MediaSender::open_patiently(&config.send)
-            .map_err(|why| RunError::usage(config.spelling.retell(&format!("sending: {why}"))))?;
+        let (socket, trouble) = transmit::open(config)?;
         let datagram = datagram_size(config, &socket)?;
         let mut bits = [0; 8];
         random(&mut bits).map_err(RunError::failed)?;
@@ -144,8 +142,7 @@ impl Streaming {
         // Room is made when a source is opened.
         let settings = SenderSettings { datagram, max_frame: 0, pace_percent: config.pace_percent };
         let sender = Sender::new(settings, &materials.key, stream, now).map_err(RunError::usage)?;
-        let pipeline = Pipeline::new(&config.sources[0].picture)
-            .map_err(|why| RunError::Usage(config.spelling.retell(&format!("--area: {why}"))))?;
+        let pipeline = Pipeline::new(&config.sources[0].picture);
         transmit::warn_of(&socket, trouble, config.spelling);
         Ok(Self {
             fingerprint: materials.key.fingerprint().to_string(),
@@ -163,7 +160,7 @@ impl Streaming {
             leaving: None,
             blocked: None,
             told: Told::default(),
-            usual_datagram: config.packet_size.is_none().then(|| usual(&config.send)),
+            usual_datagram: datagram::wanted(config),
             path: Ticker::new(now, PATH_INTERVAL),
             listeners: Listeners::default(),
             limited: 0,
@@ -178,7 +175,7 @@ impl Streaming {
     pub fn introduce(&self) {
         log::info!(
             "sending to {} in datagrams of {} bytes, key {}, stream {}",
-            self.config.send.to,
+            self.config.destination(),
             self.sender.datagram(),
             self.fingerprint,
             self.sender.stream(),

@@ -1,10 +1,13 @@
 //! From the slab to the network: sealed datagrams leave when they are due, and never hold anything up.
 
+use std::net::Ipv4Addr;
+
 use super::Streaming;
 use super::datagram::carried;
-use crate::camera::config::Spelling;
+use crate::camera::config::{Spelling, StreamConfig};
 use crate::clock;
-use crate::net::{MediaSender, NetError, Outcome};
+use crate::exit::RunError;
+use crate::net::{MediaSender, NetError, Outcome, SendOptions};
 use crate::proto::sender::Transmit;
 use crate::time::{Duration, Instant};
 use crate::wire::MIN_DATAGRAM;
@@ -31,6 +34,9 @@ pub(super) struct Told {
 impl Streaming {
     /// Sends what is due.
     pub(super) fn transmit(&mut self, now: Instant) {
+        if self.config.is_pending() {
+            return self.give_up();
+        }
         if let Some(blocked) = &self.blocked {
             if now.since(blocked.since) >= STUCK {
                 self.give_up();
@@ -114,6 +120,17 @@ impl Streaming {
             log::info!("the path carries datagrams of {carries} bytes again");
         }
     }
+}
+
+/// Opens a socket to the destination; to nobody while that is not known, and nothing is sent through it.
+pub(super) fn open(config: &StreamConfig) -> Result<(MediaSender, Option<NetError>), RunError> {
+    let nowhere = config.is_pending().then(|| SendOptions::new((Ipv4Addr::LOCALHOST, 9).into()));
+    MediaSender::open_patiently(nowhere.as_ref().unwrap_or(&config.send)).map_err(|why| {
+        let told = config.spelling.retell(&format!("sending: {why}"));
+        // What the system refuses now it may grant later.
+        let passing = config.is_patient() && matches!(why, NetError::System { .. });
+        if passing { RunError::Failed(told) } else { RunError::Usage(told) }
+    })
 }
 
 /// Says what is not as it should be about a socket.

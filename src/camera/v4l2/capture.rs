@@ -50,6 +50,8 @@ pub struct Camera {
     reason: Reason,
     /// Since when there has been no picture.
     dark_since: Option<Instant>,
+    /// Since when another camera has been in its place.
+    other_since: Option<Instant>,
     notice_at: Instant,
     act_at: Instant,
     /// Wait before the next attempt to open.
@@ -84,6 +86,7 @@ impl Camera {
             notice,
             reason: Reason::Starting,
             dark_since: None,
+            other_since: None,
             notice_at: now,
             act_at: now,
             errors: 0,
@@ -96,6 +99,7 @@ impl Camera {
 
     /// Opens the device; if that fails for now, says when to try again.
     fn reopen(&mut self, now: Instant) -> Result<(), SourceError> {
+        self.get_used_to_another(now);
         match self.attempt() {
             Ok(session) => self.opened(session, now),
             Err(OpenError::Never(why)) if self.known.is_none() => return Err(SourceError::Failed(why)),
@@ -105,13 +109,25 @@ impl Camera {
             }
             Err(OpenError::Later(reason)) => {
                 let long = self.dark_since.is_some_and(|since| now.since(since) >= DENIED_AT_MOST);
-                if reason == Reason::Denied && self.known.is_none() && long {
+                if reason == Reason::Denied && !self.settings.patient && self.known.is_none() && long {
                     return Err(SourceError::Failed(denied(&self.settings.path)));
                 }
                 self.not_opened(reason, now);
             }
         }
         Ok(())
+    }
+
+    /// Takes what is there for the camera that is meant, when another one has been in its place for a while.
+    fn get_used_to_another(&mut self, now: Instant) {
+        if self.reason != Reason::OtherCamera || !self.settings.patient {
+            self.other_since = None;
+        } else if now.since(*self.other_since.get_or_insert(now)) >= self.settings.take_other {
+            log::warn!("{}: the camera that was here has not come back; taking the one that is", self.path());
+            self.known = None;
+            self.other_since = None;
+            self.drops.reopened += 1;
+        }
     }
 
     fn attempt(&self) -> Result<Session, OpenError> {
@@ -142,7 +158,8 @@ impl Camera {
         let quiet = quiet(&self.settings, &session);
         self.act_at = now + quiet * 2;
         if self.dark_since.is_none() {
-            self.notice_at = now + quiet;
+            // However slow the camera is: until it has shown something, nobody knows that it is well.
+            self.notice_at = now + self.settings.patience;
         }
         self.session = Some(session);
     }

@@ -102,10 +102,12 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The text before the first zero byte.
+/// The text before the first zero byte. What commands a terminal is replaced as well: lists of devices are
+/// printed, and states are told to systemd by the line.
 pub(crate) fn name(bytes: &[u8]) -> String {
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).trim().to_owned()
+    let text = String::from_utf8_lossy(text);
+    text.trim().replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -115,12 +117,13 @@ mod tests {
     #[test]
     fn names_end_at_zero_and_need_not_be_utf8() {
         // (bytes, name)
-        let cases: [(&[u8], &str); 5] = [
+        let cases: [(&[u8], &str); 6] = [
             (b"HD Webcam\0\0\0", "HD Webcam"),
             (b"no end", "no end"),
             (b"\0rest", ""),
             (b"Cam\xe9ra\0", "Cam\u{fffd}ra"),
             (b"cut within \xe2\x82", "cut within \u{fffd}"),
+            (b"Cam\n<2>su: \x1b[2J\xc2\x9bx\t\0", "Cam\u{fffd}<2>su: \u{fffd}[2J\u{fffd}x"),
         ];
         for (bytes, expected) in cases {
             assert_eq!(name(bytes), expected, "{bytes:?}");

@@ -48,7 +48,7 @@ impl fmt::Display for Reason {
             Self::Starting => f.write_str("waiting for the first frame"),
             Self::Silent(time) => write!(f, "no frame for {} s", time.as_secs_f32()),
             Self::Broken(time) => write!(f, "only broken frames for {} s", time.as_secs_f32()),
-            Self::OtherCamera => f.write_str("another camera is at this device; start again to use it"),
+            Self::OtherCamera => f.write_str("another camera is at this device"),
             Self::Refused(refused) => refused.fmt(f),
         }
     }

@@ -34,6 +34,12 @@ pub struct CameraSettings {
     /// Names of controls that were set before and are to have their defaults at the next opening, unless they
     /// are among those to set.
     pub undo: Vec<String>,
+    /// A node that may not be opened is waited for without end, and another camera in the place of the one that
+    /// was there is used after `take_other`: nobody is there to start again.
+    pub patient: bool,
+    /// How long another camera is left alone, in case the one that was there comes back: hubs and drivers take
+    /// their time.
+    pub take_other: Duration,
     /// Folder of the stable links `by-id` and `by-path`.
     pub links: PathBuf,
 }
@@ -63,6 +69,8 @@ impl CameraSettings {
             reopen: Reopen { first: Duration::from_millis(100), longest: Duration::from_secs(1) },
             controls: Vec::new(),
             undo: Vec::new(),
+            patient: false,
+            take_other: Duration::from_secs(30),
             links: LINKS.into(),
         }
     }

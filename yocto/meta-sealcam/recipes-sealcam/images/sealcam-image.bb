@@ -17,7 +17,13 @@ IMAGE_INSTALL = "packagegroup-core-boot \
                  ${MACHINE_EXTRA_RRECOMMENDS} \
                  sealcam \
                  sealcam-provision \
+                 sealcam-state \
                  ${@'sealcam-libcamera' if d.getVar('SEALCAM_CSI') == '1' else ''} \
                  ${CORE_IMAGE_EXTRA_INSTALL}"
 
 IMAGE_LINGUAS = ""
+
+# A cut of the power finds nothing half written: the system is read-only, and what the camera keeps lies on a
+# partition of its own. IMAGE_FEATURES:remove in local.conf gives a writable system, which leaves that unused.
+IMAGE_FEATURES += "read-only-rootfs"
+WKS_FILE = "sealcam-raspberrypi.wks"

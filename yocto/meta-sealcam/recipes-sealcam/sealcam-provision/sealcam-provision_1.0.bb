@@ -36,4 +36,4 @@ SYSTEMD_SERVICE:${PN} = "sealcam-provision.service"
 FILES:${PN} += "${systemd_unitdir}/network"
 
 # GNU sync takes files; busybox's knows no -f before 1.36 and its dd no iflag.
-RDEPENDS:${PN} = "coreutils diffutils wpa-supplicant"
+RDEPENDS:${PN} = "coreutils diffutils sealcam wpa-supplicant"

@@ -3,6 +3,7 @@ DESCRIPTION = "Takes JPEG or raw frames from V4L2 cameras and sends them encrypt
                authenticated over UDP, with little and honest latency."
 SECTION = "multimedia"
 LICENSE = "MIT & IJG & Zlib & BSD-3-Clause"
+# The JPEG library's is in sealcam-crates.inc, beside its version.
 LIC_FILES_CHKSUM = "file://LICENSE;md5=09d8fc8cf113b2cec3cd616cd98d539f"
 
 # bindgen reads the kernel's V4L2 header through libclang.
@@ -44,14 +45,24 @@ do_configure:prepend() {
     install -m 0644 ${SEALCAM_UNPACKED}/Cargo.lock ${S}/Cargo.lock
 }
 
+# What must go with the program: the licences of all that is linked into it, and the list of its parts.
+do_compile:append() {
+    ${S}/cross/notices ${SEALCAM_PARTS_OF} ${B}/assets
+}
+SEALCAM_PARTS_OF = "${@{'arm': 'armv7-unknown-linux-gnueabihf'}.get(d.getVar('TARGET_ARCH'), \
+                       d.getVar('TARGET_ARCH') + '-unknown-linux-gnu')}"
+
 do_install:append() {
+    install -d ${D}${datadir}/sealcam
+    install -m 0644 ${B}/assets/NOTICES ${B}/assets/sealcam.cdx.json ${D}${datadir}/sealcam/
+
     install -d ${D}${systemd_system_unitdir} ${D}${sysconfdir}/sealcam
     install -m 0644 ${S}/cross/debian/sealcam.service ${D}${systemd_system_unitdir}/
     install -m 0644 ${S}/cross/debian/sealcam.toml ${D}${sysconfdir}/sealcam/
 
     install -d ${D}${nonarch_base_libdir}/udev/rules.d ${D}${nonarch_libdir}/sysctl.d
     install -m 0644 ${S}/cross/debian/65-sealcam.rules ${D}${nonarch_base_libdir}/udev/rules.d/
-    install -m 0644 ${S}/cross/debian/sysctl.d/60-sealcam.conf ${D}${nonarch_libdir}/sysctl.d/
+    install -m 0644 ${S}/cross/debian/sysctl.d/30-sealcam.conf ${D}${nonarch_libdir}/sysctl.d/
 
     install -d ${D}${systemd_system_unitdir}/sealcam.service.d
     install -m 0644 ${S}/cross/debian/libcamerify.conf ${D}${systemd_system_unitdir}/sealcam.service.d/
