@@ -93,26 +93,23 @@ pub(crate) struct Seen {
     pub(crate) wrong: Vec<String>,
 }
 
-/// Judges a fault by the frames that left the board, in so far as they arrived.
+/// Judges a fault by the frames that left the board. The stream is back once one has arrived as well; how many
+/// of the others are lost here is a matter of this machine, which may be busy.
 pub(crate) fn judge(
     (name, meanwhile, then): (&'static str, Meanwhile, Then),
     cause: Cause,
     departed: &[Departed],
     arrived: &HashSet<Vec<u8>>,
 ) -> Seen {
-    let frames = || departed.iter().filter(|frame| arrived.contains(&frame.jpeg));
-    let pictures = || frames().filter(|frame| !frame.notice);
+    let pictures = || departed.iter().filter(|frame| !frame.notice);
     // The first may have been on its way, or have lain in a queue; the second is surely a new one.
-    let back = pictures().filter(|frame| frame.at >= cause.off).nth(1);
+    let new = pictures().filter(|frame| frame.at >= cause.off).skip(1);
+    let back = new.into_iter().find(|frame| arrived.contains(&frame.jpeg));
     let waited = back.map(|frame| frame.at.since(cause.off));
     let before = pictures().rfind(|frame| frame.at < cause.on);
     let until = back.map_or(cause.off + BACK, |frame| frame.at);
-    let around: Vec<Instant> = before
-        .iter()
-        .copied()
-        .chain(pictures().filter(|f| f.at >= cause.on && f.at <= until))
-        .map(|f| f.at)
-        .collect();
+    let around = pictures().filter(|frame| frame.at >= cause.on && frame.at <= until);
+    let around: Vec<Instant> = before.into_iter().chain(around).map(|frame| frame.at).collect();
     let dark = around.windows(2).map(|pair| pair[1].since(pair[0])).max().unwrap_or_default();
 
     let mut wrong = Vec::new();
@@ -122,8 +119,8 @@ pub(crate) fn judge(
         Some(_) => {}
     }
     let between = |frame: &&Departed| frame.at > cause.on + CEASED && frame.at < cause.off;
-    let (seen, notices) = (pictures().filter(between).count(), frames().filter(between).count());
-    let notices = notices - seen;
+    let seen = pictures().filter(between).count();
+    let notices = departed.iter().filter(between).count() - seen;
     let fits = match meanwhile {
         OneMoment => true,
         Pictures => dark <= UNNOTICED && notices == 0,
