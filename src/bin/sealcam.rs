@@ -1,11 +1,10 @@
 //! Sends a camera's frames, sealed, over UDP.
 
 use std::io::{self, Write, stderr};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::camera::args::{Cli, Command, KeygenArgs, SourceArgs, StatusArgs};
+use sealcam::camera::args::{CheckArgs, Cli, Command, KeygenArgs, SourceArgs, StatusArgs};
 use sealcam::camera::config::StreamConfig;
 use sealcam::camera::control::Request;
 use sealcam::camera::control::client::ask;
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
             .map_err(RunError::from)
             .and_then(|config| run::stream(&config, live)),
         Command::Run(args) => service::run(&args.config, live),
-        Command::Check(args) => check(&args.config),
+        Command::Check(args) => check(&args),
         Command::Status(args) => status(&args),
         Command::Source(args) => source(args),
         Command::Keygen(args) => keygen(&args),
@@ -38,8 +37,11 @@ fn main() -> ExitCode {
     })
 }
 
-fn check(path: &Path) -> Result<(), RunError> {
-    let config = file_config::read(path)?;
+fn check(args: &CheckArgs) -> Result<(), RunError> {
+    let config = file_config::read(&args.file.config)?;
+    if args.quiet {
+        return Ok(());
+    }
     say(&Effective(&config).to_string())?;
     // Whoever checks need not be whoever may read the key.
     if let Err(why) =

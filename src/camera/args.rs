@@ -40,7 +40,7 @@ pub enum Command {
     /// Run as a service: send what a configuration file says, until told to stop
     Run(ConfigArgs),
     /// Check a configuration file and print the settings that are in effect
-    Check(ConfigArgs),
+    Check(CheckArgs),
     /// Show what the running service does
     Status(StatusArgs),
     /// Switch the running service to another source, or list its sources
@@ -155,6 +155,17 @@ pub struct ConfigArgs {
     /// The configuration file, TOML; `sealcam check` says what is wrong with it, and where
     #[arg(long, value_name = "FILE", default_value = "/etc/sealcam/sealcam.toml")]
     pub config: PathBuf,
+}
+
+/// Options of `sealcam check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// What to check.
+    #[command(flatten)]
+    pub file: ConfigArgs,
+    /// Say nothing unless something is wrong; the key is not looked at
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 /// What scripts want to know of `sealcam status`.
