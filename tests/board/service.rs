@@ -67,6 +67,7 @@ fn is_fenced_in(read: &dyn Fn(&str) -> String) {
     // By itself: after SIGKILL, and after the watchdog.
     assert!(read("show-stopped.txt").lines().any(|line| line == "NRestarts=2"));
     assert_eq!(read("available.txt").trim(), "0", "the disk was full");
+    assert_eq!(read("reload.txt").trim(), "refused", "a bad configuration");
     assert!(read("state.txt").contains(" start-counter"), "state is kept although the root is read-only");
 }
 
@@ -97,7 +98,7 @@ fn says_what_happened(journal: &str, json: &str) {
     let expected = [
         (1, "4", "VIDIOC_QBUF: Invalid argument; opening it again"),
         (2, "4", "VIDIOC_DQBUF: I/O error; starting the stream again"),
-        (1, "3", "unknown field `qality`"),
+        (1, "3", "; nothing is changed"),
         (1, "6", "read again: source camera changed"),
     ];
     for (times, priority, words) in expected {
@@ -106,5 +107,6 @@ fn says_what_happened(journal: &str, json: &str) {
         let said: Vec<_> = said.map(|entry| entry["PRIORITY"].as_str().unwrap_or("none")).collect();
         assert_eq!(said, vec![priority; times], "{words}");
     }
+    assert!(journal.contains("unknown field `qality`"), "what is wrong with the configuration");
     assert!(journal.contains("Watchdog timeout (limit 10s)"), "the watchdog fired");
 }
