@@ -35,6 +35,7 @@ const HOUSE: &[Room] = &[
     room("slab", (1, 1), &["proto/slab"]),
     room("pacer", (1, 1), &["proto/pacer"]),
     room("reassembly", (1, 1), &["proto/reassembly"]),
+    room("flood gate", (1, 1), &["proto/gate"]),
     room("streams", (3, 0), &["proto/streams"]),
     room("sender", (4, 0), &["proto/sender"]),
     room("receiver", (4, 0), &["proto/receiver"]),

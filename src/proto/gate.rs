@@ -1,0 +1,352 @@
+//! The flood gate: what a handshake's first message must show before anything costs more than a hash.
+//!
+//! It is that of WireGuard (J. Donenfeld, "WireGuard: Next Generation Kernel Network Tunnel", section
+//! 5.4.7). A message ends in two authenticators. The first is keyed by the camera's public key: whoever does
+//! not know which camera this is gets no answer and cannot even find out that there is one. The second is
+//! asked for only under load, and is keyed by a cookie that the camera has sent to the address from which
+//! the message claims to come: spoofed addresses get no further.
+//!
+//! # Limits
+//!
+//! | what | limit |
+//! |---|---|
+//! | messages that pass without a cookie | [`FREE_PER_WINDOW`] in [`WINDOW`]; then the gate is busy for [`BUSY_FOR`] |
+//! | messages that pass from one IPv4 address or IPv6 /64 | [`BURST`] at once, then one in [`PREFIX_COST`] |
+//! | prefixes remembered | [`PREFIXES`]; those that fall on one place share its limit |
+//! | a cookie | holds for at most twice [`SECRET_LIFE`], for one address and port |
+//! | memory | fixed; nothing is kept of a message that does not pass |
+//!
+//! A cookie reply is sealed, so that only who has sent the message, or seen it, can use it, and it is
+//! smaller than the message.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+
+use blake2::digest::consts::U16;
+use blake2::digest::{Digest, FixedOutput, KeyInit, Mac};
+use blake2::{Blake2s256, Blake2sMac};
+use chacha20poly1305::aead::inout::InOutBuf;
+use chacha20poly1305::{AeadInOut, Tag, XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use crate::time::{Duration, Instant};
+
+/// Bytes of one authenticator, and of a cookie.
+pub const MAC_LEN: usize = 16;
+
+/// Bytes of a sealed cookie: nonce, cookie, tag.
+pub const SEALED_COOKIE_LEN: usize = NONCE_LEN + MAC_LEN + MAC_LEN;
+
+/// How long the gate counts before it starts again.
+pub const WINDOW: Duration = Duration::from_millis(100);
+
+/// Messages in one [`WINDOW`] that are let through without a cookie.
+pub const FREE_PER_WINDOW: u32 = 8;
+
+/// How long cookies are asked for once there were too many messages.
+pub const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// Messages that one prefix may send at once.
+pub const BURST: u32 = 5;
+
+/// One prefix may send another message after so long.
+pub const PREFIX_COST: Duration = Duration::from_millis(200);
+
+/// Places in the table of prefixes.
+pub const PREFIXES: usize = 1024;
+
+/// How long a secret makes cookies; it is accepted for as long again.
+pub const SECRET_LIFE: Duration = Duration::from_secs(120);
+
+const NONCE_LEN: usize = 24;
+const MAC_LABEL: &[u8] = b"sealcam 1 mac1";
+const COOKIE_LABEL: &[u8] = b"sealcam 1 cookie";
+
+/// An authenticator, or a cookie, which is one too.
+pub type MacBytes = [u8; MAC_LEN];
+
+type Key = Zeroizing<[u8; 32]>;
+
+/// What both ends derive from the camera's public key.
+pub struct GateKeys {
+    mac: Key,
+    cookie: Key,
+}
+
+impl GateKeys {
+    /// For the camera with this static public key (X25519, RFC 7748).
+    #[must_use]
+    pub fn new(camera: &[u8; 32]) -> Self {
+        Self { mac: hash(MAC_LABEL, camera), cookie: hash(COOKIE_LABEL, camera) }
+    }
+
+    /// The first authenticator of a message whose other bytes are `body`.
+    #[must_use]
+    pub fn first_mac(&self, body: &[u8]) -> MacBytes {
+        mac(&*self.mac, &[body])
+    }
+
+    /// Opens the cookie that the camera has sent in answer to the message with `first_mac`; `None` if
+    /// somebody else made it, or for another message.
+    #[must_use]
+    pub fn open_cookie(&self, first_mac: &MacBytes, sealed: &[u8; SEALED_COOKIE_LEN]) -> Option<MacBytes> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let (body, tag) = rest.split_first_chunk::<MAC_LEN>()?;
+        let tag: &MacBytes = tag.first_chunk()?;
+        let mut cookie = [0; MAC_LEN];
+        let buffers = InOutBuf::new(body, &mut cookie).ok()?;
+        self.cipher()
+            .decrypt_inout_detached(&XNonce::from(*nonce), first_mac, buffers, &Tag::from(*tag))
+            .ok()?;
+        Some(cookie)
+    }
+
+    fn seal_cookie(
+        &self,
+        first_mac: &MacBytes,
+        cookie: &MacBytes,
+        nonce: [u8; NONCE_LEN],
+    ) -> [u8; SEALED_COOKIE_LEN] {
+        let mut sealed = [0; SEALED_COOKIE_LEN];
+        let (head, rest) = sealed.split_at_mut(NONCE_LEN);
+        let (body, tag) = rest.split_at_mut(MAC_LEN);
+        head.copy_from_slice(&nonce);
+        let buffers = InOutBuf::new(cookie, body).unwrap_or_else(|_| unreachable!("both are a cookie long"));
+        let made = self
+            .cipher()
+            .encrypt_inout_detached(&XNonce::from(nonce), first_mac, buffers)
+            .unwrap_or_else(|_| unreachable!("a cookie is far below the cipher's limit of 256 GiB"));
+        tag.copy_from_slice(&made);
+        sealed
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new((&*self.cookie).into())
+    }
+}
+
+impl fmt::Debug for GateKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GateKeys(..)")
+    }
+}
+
+/// The second authenticator: of a message whose other bytes are `body`, with the cookie for its address.
+#[must_use]
+pub fn second_mac(cookie: &MacBytes, body: &[u8], first_mac: &MacBytes) -> MacBytes {
+    mac(cookie, &[body, first_mac])
+}
+
+/// A first message as the gate sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Knock<'a> {
+    /// Where it claims to come from.
+    pub from: SocketAddr,
+    /// All of it before the authenticators.
+    pub body: &'a [u8],
+    /// The first authenticator.
+    pub first_mac: &'a MacBytes,
+    /// The second one; anything if the sender has no cookie.
+    pub second_mac: &'a MacBytes,
+}
+
+/// What is to be done with a first message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Worth the work with public keys.
+    Pass,
+    /// Answer with this sealed cookie and forget the message.
+    Cookie([u8; SEALED_COOKIE_LEN]),
+    /// No answer: whoever sent it does not know this camera's key.
+    Stranger,
+    /// No answer: too many from that prefix.
+    Limited,
+}
+
+/// What has come to the gate so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GateCounters {
+    /// [`Verdict::Pass`].
+    pub passed: u64,
+    /// [`Verdict::Cookie`].
+    pub cookies: u64,
+    /// [`Verdict::Stranger`].
+    pub strangers: u64,
+    /// [`Verdict::Limited`].
+    pub limited: u64,
+}
+
+/// The camera's side. Allocates only in [`Gate::new`].
+pub struct Gate {
+    keys: GateKeys,
+    secret: Key,
+    secret_before: Option<Key>,
+    changed: Instant,
+    window: Instant,
+    in_window: u32,
+    busy_until: Instant,
+    /// Where a prefix stands follows from this, so that nobody can choose whose place to share.
+    placing: Key,
+    /// When the bucket of each place would have been empty.
+    buckets: Box<[Instant]>,
+    counters: GateCounters,
+}
+
+impl Gate {
+    /// For the camera with this public key. The 64 `random` bytes must be such that nobody can guess them.
+    #[must_use]
+    pub fn new(camera: &[u8; 32], random: &[u8; 64], now: Instant) -> Self {
+        let (secret, placing) = random.split_at(32);
+        let key = |bytes: &[u8]| {
+            let mut key = Key::default();
+            key.copy_from_slice(bytes);
+            key
+        };
+        Self {
+            keys: GateKeys::new(camera),
+            secret: key(secret),
+            secret_before: None,
+            changed: now,
+            window: now,
+            in_window: 0,
+            busy_until: now,
+            placing: key(placing),
+            buckets: vec![Instant::ORIGIN; PREFIXES].into_boxed_slice(),
+            counters: GateCounters::default(),
+        }
+    }
+
+    /// Judges a first message. `random` fills its argument with bytes that nobody can guess; it is called for
+    /// a cookie's nonce and for a new secret.
+    pub fn judge(&mut self, now: Instant, knock: &Knock<'_>, mut random: impl FnMut(&mut [u8])) -> Verdict {
+        let verdict = self.look(now, knock, &mut random);
+        let counters = &mut self.counters;
+        *match verdict {
+            Verdict::Pass => &mut counters.passed,
+            Verdict::Cookie(_) => &mut counters.cookies,
+            Verdict::Stranger => &mut counters.strangers,
+            Verdict::Limited => &mut counters.limited,
+        } += 1;
+        verdict
+    }
+
+    fn look(&mut self, now: Instant, knock: &Knock<'_>, random: &mut impl FnMut(&mut [u8])) -> Verdict {
+        if !is_mac(&*self.keys.mac, &[knock.body], knock.first_mac) {
+            return Verdict::Stranger;
+        }
+        self.renew(now, random);
+        if self.is_busy(now) && !self.has_cookie(knock) {
+            let mut nonce = [0; NONCE_LEN];
+            random(&mut nonce);
+            let cookie = cookie(&self.secret, knock.from);
+            return Verdict::Cookie(self.keys.seal_cookie(knock.first_mac, &cookie, nonce));
+        }
+        if self.spend(now, knock.from.ip()) { Verdict::Pass } else { Verdict::Limited }
+    }
+
+    /// What has come so far.
+    #[must_use]
+    pub const fn counters(&self) -> GateCounters {
+        self.counters
+    }
+
+    fn renew(&mut self, now: Instant, random: &mut impl FnMut(&mut [u8])) {
+        let age = now.since(self.changed);
+        if age < SECRET_LIFE {
+            return;
+        }
+        let mut fresh = Key::default();
+        random(&mut *fresh);
+        let before = core::mem::replace(&mut self.secret, fresh);
+        // After a long silence the last secret is as old as one that has been given up.
+        self.secret_before = (age < SECRET_LIFE * 2).then_some(before);
+        self.changed = now;
+    }
+
+    /// Counts a message, and says whether there have been too many.
+    fn is_busy(&mut self, now: Instant) -> bool {
+        if now.since(self.window) >= WINDOW {
+            self.window = now;
+            self.in_window = 0;
+        }
+        self.in_window = self.in_window.saturating_add(1);
+        if self.in_window > FREE_PER_WINDOW {
+            self.busy_until = now + BUSY_FOR;
+        }
+        now < self.busy_until
+    }
+
+    fn has_cookie(&self, knock: &Knock<'_>) -> bool {
+        let secrets = core::iter::once(&self.secret).chain(&self.secret_before);
+        let mut cookies = secrets.map(|secret| cookie(secret, knock.from));
+        cookies.any(|cookie| is_mac(&cookie, &[knock.body, knock.first_mac], knock.second_mac))
+    }
+
+    /// Takes one from the bucket of a prefix.
+    fn spend(&mut self, now: Instant, from: IpAddr) -> bool {
+        let prefix = prefix(from);
+        let [low, high, ..] = mac(&*self.placing, &[&prefix]);
+        let bucket = &mut self.buckets[usize::from(u16::from_le_bytes([low, high])) % PREFIXES];
+        let depth = PREFIX_COST * BURST;
+        // Counted from one depth ahead, so that a clock that has just begun does not start with empty buckets.
+        let from = (*bucket).max(now);
+        if from.since(now) + PREFIX_COST > depth {
+            return false;
+        }
+        *bucket = from + PREFIX_COST;
+        true
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gate({:?})", self.counters)
+    }
+}
+
+fn hash(label: &[u8], camera: &[u8; 32]) -> Key {
+    Zeroizing::new(Blake2s256::new().chain_update(label).chain_update(camera).finalize().into())
+}
+
+fn keyed(key: &[u8], parts: &[&[u8]]) -> Blake2sMac<U16> {
+    let keyed = <Blake2sMac<U16> as KeyInit>::new_from_slice(key);
+    let mut keyed = keyed.unwrap_or_else(|_| unreachable!("16 or 32 bytes, as BLAKE2s allows"));
+    for part in parts {
+        Mac::update(&mut keyed, part);
+    }
+    keyed
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> MacBytes {
+    keyed(key, parts).finalize_fixed().into()
+}
+
+/// Compares in constant time.
+fn is_mac(key: &[u8], parts: &[&[u8]], given: &MacBytes) -> bool {
+    keyed(key, parts).verify_slice(given).is_ok()
+}
+
+fn cookie(secret: &Key, from: SocketAddr) -> MacBytes {
+    mac(&**secret, &[&address(from.ip()), &from.port().to_be_bytes()])
+}
+
+/// The address as IPv6 (RFC 4291 section 2.5.5.2), so that both ways to write one are the same.
+fn address(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
+/// What shares one limit: an IPv4 address, or an IPv6 /64, which is what one customer gets.
+fn prefix(ip: IpAddr) -> [u8; 16] {
+    let mut bytes = address(ip);
+    if ip.to_canonical().is_ipv6() {
+        bytes[8..].fill(0);
+    }
+    bytes
+}
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;
