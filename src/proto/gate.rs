@@ -6,6 +6,17 @@
 //! asked for only under load, and is keyed by a cookie that the camera has sent to the address from which
 //! the message claims to come: spoofed addresses get no further.
 //!
+//! # Construction
+//!
+//! With BLAKE2s (RFC 7693), `K` the camera's 32-byte public key, and `Mac` its keyed form with 16 bytes of output:
+//!
+//! ```text
+//! first  = Mac(key = BLAKE2s-256("sealcam 1 mac1" || K), body)
+//! cookie = Mac(key = secret, address as IPv6, 16 bytes || port, big-endian)
+//! second = Mac(key = cookie, body || first)
+//! sealed = nonce || XChaCha20-Poly1305(key = BLAKE2s-256("sealcam 1 cookie" || K), nonce, cookie, aad = first)
+//! ```
+//!
 //! # Limits
 //!
 //! | what | limit |
