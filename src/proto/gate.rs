@@ -8,13 +8,15 @@
 //!
 //! # Construction
 //!
-//! With BLAKE2s (RFC 7693), `K` the camera's 32-byte public key, and `Mac` its keyed form with 16 bytes of output:
+//! With BLAKE2s (RFC 7693), `K` the camera's 32-byte public key, and `Mac` BLAKE2s keyed, with 16 bytes of
+//! output:
 //!
 //! ```text
 //! first  = Mac(key = BLAKE2s-256("sealcam 1 mac1" || K), body)
 //! cookie = Mac(key = secret, address as IPv6, 16 bytes || port, big-endian)
 //! second = Mac(key = cookie, body || first)
-//! sealed = nonce || XChaCha20-Poly1305(key = BLAKE2s-256("sealcam 1 cookie" || K), nonce, cookie, aad = first)
+//! sealed = nonce, 24 bytes || XChaCha20-Poly1305(
+//!              key = BLAKE2s-256("sealcam 1 cookie" || K), nonce, plaintext = cookie, aad = first)
 //! ```
 //!
 //! # Limits
@@ -27,8 +29,8 @@
 //! | a cookie | holds for at most twice [`SECRET_LIFE`], for one address and port |
 //! | memory | fixed; nothing is kept of a message that does not pass |
 //!
-//! A cookie reply is sealed, so that only who has sent the message, or seen it, can use it, and it is
-//! smaller than the message.
+//! A cookie reply is sealed, so that only who has sent the message, or seen it, can use it. That the reply is
+//! no longer than the message is up to the message's format: the gate sees only its parts.
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -192,13 +194,14 @@ pub struct Gate {
     keys: GateKeys,
     secret: Key,
     secret_before: Option<Key>,
+    /// Since when `secret` makes cookies.
     changed: Instant,
     window: Instant,
     in_window: u32,
     busy_until: Instant,
     /// Where a prefix stands follows from this, so that nobody can choose whose place to share.
     placing: Key,
-    /// When the bucket of each place would have been empty.
+    /// For each place, when all that it has let through will be made up for.
     buckets: Box<[Instant]>,
     counters: GateCounters,
 }
@@ -270,8 +273,10 @@ impl Gate {
         random(&mut *fresh);
         let before = core::mem::replace(&mut self.secret, fresh);
         // After a long silence the last secret is as old as one that has been given up.
-        self.secret_before = (age < SECRET_LIFE * 2).then_some(before);
-        self.changed = now;
+        let in_time = age < SECRET_LIFE * 2;
+        self.secret_before = in_time.then_some(before);
+        // Not later than its time, or the secret before would be accepted for longer than it may.
+        self.changed = if in_time { self.changed + SECRET_LIFE } else { now };
     }
 
     /// Counts a message, and says whether there have been too many.
@@ -299,7 +304,6 @@ impl Gate {
         let [low, high, ..] = mac(&*self.placing, &[&prefix]);
         let bucket = &mut self.buckets[usize::from(u16::from_le_bytes([low, high])) % PREFIXES];
         let depth = PREFIX_COST * BURST;
-        // Counted from one depth ahead, so that a clock that has just begun does not start with empty buckets.
         let from = (*bucket).max(now);
         if from.since(now) + PREFIX_COST > depth {
             return false;

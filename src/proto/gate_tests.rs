@@ -91,6 +91,18 @@ fn cookies_grow_old() {
 }
 
 #[test]
+fn a_cookie_grows_no_older_when_nobody_comes_in_time_to_change_the_secret() {
+    let mut gate = gate();
+    let address = from("192.0.2.1:5");
+    let cookie = cookie_for(&mut gate, START, address);
+    // The first to come finds the secret nearly twice as old as it should be.
+    cookie_for(&mut gate, START + Duration::from_secs(239), from("203.0.113.9:1"));
+    let late = START + SECRET_LIFE * 2;
+    cookie_for(&mut gate, late, from("203.0.113.9:1"));
+    assert!(matches!(knock(&mut gate, late, address, Some(cookie)), Verdict::Cookie(_)));
+}
+
+#[test]
 fn a_prefix_has_its_share_and_no_more() {
     let mut gate = gate();
     let mut passed = 0;
