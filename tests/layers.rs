@@ -29,6 +29,8 @@ const HOUSE: &[Room] = &[
     room("jpeg", (0, 1), &["jpeg"]),
     // The parts of the protocol never use each other, but that sealing takes a key of the schedule.
     room("key schedule", (1, 0), &["proto/key_schedule"]),
+    room("randomness", (1, 0), &["proto/random"]),
+    room("identity", (1, 1), &["proto/identity"]),
     room("seal", (1, 1), &["proto/seal"]),
     room("replay window", (1, 1), &["proto/replay"]),
     room("fragments", (1, 1), &["proto/fragment"]),

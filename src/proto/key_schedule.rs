@@ -106,6 +106,12 @@ pub struct Fingerprint([u8; Self::LEN]);
 impl Fingerprint {
     /// Bytes of a fingerprint.
     pub const LEN: usize = 8;
+
+    /// The start of a hash.
+    #[must_use]
+    pub(super) fn cut_from(hash: &[u8; 32]) -> Self {
+        Self(core::array::from_fn(|at| hash[at]))
+    }
 }
 
 impl fmt::Display for Fingerprint {

@@ -16,8 +16,10 @@
 
 pub mod fragment;
 pub mod gate;
+pub mod identity;
 pub mod key_schedule;
 pub mod pacer;
+pub mod random;
 pub mod reassembly;
 pub mod receiver;
 pub mod replay;

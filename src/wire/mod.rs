@@ -9,9 +9,11 @@
 use core::fmt;
 
 mod media;
+mod peer;
 mod stream_id;
 
 pub use media::{CaptureOffset, Flags, FrameNumber, MediaHeader, RestartIndex};
+pub use peer::{Name, NotAName, Role, UnknownRole};
 pub use stream_id::StreamId;
 
 /// The only version there is; there is no negotiation.
