@@ -38,6 +38,7 @@ const HOUSE: &[Room] = &[
     room("pacer", (1, 1), &["proto/pacer"]),
     room("reassembly", (1, 1), &["proto/reassembly"]),
     room("flood gate", (1, 1), &["proto/gate"]),
+    room("handshake", (2, 0), &["proto/handshake"]),
     room("streams", (3, 0), &["proto/streams"]),
     room("sender", (4, 0), &["proto/sender"]),
     room("receiver", (4, 0), &["proto/receiver"]),

@@ -29,8 +29,8 @@
 //! | a cookie | holds for at most twice [`SECRET_LIFE`], for one address and port |
 //! | memory | fixed; nothing is kept of a message that does not pass |
 //!
-//! A cookie reply is sealed, so that only who has sent the message, or seen it, can use it. That the reply is
-//! no longer than the message is up to the message's format: the gate sees only its parts.
+//! A cookie reply is sealed, so that only who has sent the message, or seen it, can use it; that it is no longer
+//! than the message is held where the [format](crate::wire::handshake) is.
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -43,12 +43,7 @@ use chacha20poly1305::{AeadInOut, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::time::{Duration, Instant};
-
-/// Bytes of one authenticator, and of a cookie.
-pub const MAC_LEN: usize = 16;
-
-/// Bytes of a sealed cookie: nonce, cookie, tag.
-pub const SEALED_COOKIE_LEN: usize = NONCE_LEN + MAC_LEN + MAC_LEN;
+use crate::wire::handshake::{MAC_LEN, SEALED_COOKIE_LEN};
 
 /// How long the gate counts before it starts again.
 pub const WINDOW: Duration = Duration::from_millis(100);
@@ -71,7 +66,7 @@ pub const PREFIXES: usize = 1024;
 /// How long a secret makes cookies; it is accepted for as long again.
 pub const SECRET_LIFE: Duration = Duration::from_secs(120);
 
-const NONCE_LEN: usize = 24;
+const NONCE_LEN: usize = SEALED_COOKIE_LEN - 2 * MAC_LEN;
 const MAC_LABEL: &[u8] = b"sealcam 1 mac1";
 const COOKIE_LABEL: &[u8] = b"sealcam 1 cookie";
 

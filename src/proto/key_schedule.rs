@@ -80,6 +80,12 @@ impl fmt::Debug for SharedKey {
 pub struct StreamKey([u8; SharedKey::LEN]);
 
 impl StreamKey {
+    /// Takes a key that a handshake or a random generator has made.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; SharedKey::LEN]) -> Self {
+        Self(bytes)
+    }
+
     /// The secret itself.
     #[must_use]
     pub const fn expose(&self) -> &[u8; SharedKey::LEN] {

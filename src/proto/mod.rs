@@ -16,6 +16,7 @@
 
 pub mod fragment;
 pub mod gate;
+pub mod handshake;
 pub mod identity;
 pub mod key_schedule;
 pub mod pacer;

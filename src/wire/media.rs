@@ -146,12 +146,13 @@ impl MediaHeader {
     /// Writes the header, public part included.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LEN] {
-        let public = PublicHeader {
-            kind: DatagramType::Media,
-            epoch: self.epoch,
-            stream: self.stream,
-            packet: self.packet,
-        };
+        self.to_bytes_as(DatagramType::Media)
+    }
+
+    /// Writes the header at the start of a datagram of type `kind`: manifests have the same.
+    #[must_use]
+    pub(super) fn to_bytes_as(self, kind: DatagramType) -> [u8; Self::LEN] {
+        let public = PublicHeader { kind, epoch: self.epoch, stream: self.stream, packet: self.packet };
         let mut bytes = [0; Self::LEN];
         bytes[..24].copy_from_slice(&public.to_bytes());
         bytes[24..28].copy_from_slice(&self.frame.0.to_be_bytes());

@@ -8,12 +8,18 @@
 
 use core::fmt;
 
+pub mod handshake;
+mod manifest;
 mod media;
+pub mod pairing;
 mod peer;
+mod session;
 mod stream_id;
 
+pub use manifest::{HASH_LEN, Manifest, SIGNATURE_LEN, ShardHash};
 pub use media::{CaptureOffset, Flags, FrameNumber, MediaHeader, RestartIndex};
 pub use peer::{Name, NotAName, Role, UnknownRole};
+pub use session::{Control, Delivery, Farewell, Grant, SessionId};
 pub use stream_id::StreamId;
 
 /// The only version there is; there is no negotiation.
@@ -36,18 +42,49 @@ pub const MAX_FRAME: usize = 16 << 20;
 pub enum DatagramType {
     /// A piece of a frame, see [`MediaHeader`].
     Media,
+    /// The signed hashes of a frame's shards, see [`Manifest`].
+    Manifest,
+    /// A control message of one viewer's session, see [`Control`].
+    Session,
+    /// A step of a handshake, see [`handshake`].
+    Handshake(handshake::Step),
+    /// A step of pairing, see [`pairing`].
+    Pairing(pairing::Step),
     /// A type number that version 1 sets aside and this receiver does not understand:
-    /// 2 manifest, 3 resend request, 4 receiver report, 5 path probe, 16 to 31 handshake.
+    /// 3 resend request, 4 receiver report, 5 path probe, others from 16 to 31 for handshakes.
     Reserved(u8),
 }
 
 impl DatagramType {
     const MEDIA: u8 = 1;
+    const MANIFEST: u8 = 2;
+    const SESSION: u8 = 6;
+
+    /// Looks at the first two bytes only.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] if there are none, or version or type are unknown.
+    pub const fn of(datagram: &[u8]) -> Result<Self, Malformed> {
+        match datagram {
+            [VERSION, kind, ..] => Self::from_wire(*kind),
+            [version, _, ..] => Err(Malformed::Version(*version)),
+            _ => Err(Malformed::Truncated { len: datagram.len() }),
+        }
+    }
 
     const fn from_wire(byte: u8) -> Result<Self, Malformed> {
+        if let Some(step) = handshake::Step::from_wire(byte) {
+            return Ok(Self::Handshake(step));
+        }
+        if let Some(step) = pairing::Step::from_wire(byte) {
+            return Ok(Self::Pairing(step));
+        }
         match byte {
             Self::MEDIA => Ok(Self::Media),
-            2..=5 | 16..=31 => Ok(Self::Reserved(byte)),
+            Self::MANIFEST => Ok(Self::Manifest),
+            Self::SESSION => Ok(Self::Session),
+            3..=5 | 16..=31 => Ok(Self::Reserved(byte)),
             _ => Err(Malformed::Type(byte)),
         }
     }
@@ -55,6 +92,10 @@ impl DatagramType {
     const fn to_wire(self) -> u8 {
         match self {
             Self::Media => Self::MEDIA,
+            Self::Manifest => Self::MANIFEST,
+            Self::Session => Self::SESSION,
+            Self::Handshake(step) => step as u8,
+            Self::Pairing(step) => step as u8,
             Self::Reserved(byte) => byte,
         }
     }
@@ -173,6 +214,8 @@ pub enum Malformed {
     FrameLength(u32),
     /// A flag that version 1 does not know.
     Flags(u8),
+    /// A field holds what version 1 gives no meaning, or the whole has a wrong length.
+    Field(&'static str),
 }
 
 impl fmt::Display for Malformed {
@@ -188,6 +231,7 @@ impl fmt::Display for Malformed {
             Self::ShardIndex { shard, shards } => write!(f, "shard {shard} of {shards}"),
             Self::FrameLength(len) => write!(f, "a frame of {len} bytes"),
             Self::Flags(bits) => write!(f, "unknown flags {bits:#04x}"),
+            Self::Field(name) => write!(f, "no such {name}"),
         }
     }
 }
