@@ -12,7 +12,7 @@ use crate::wire::{MAX_DATAGRAM, MAX_FRAME, MIN_DATAGRAM, MediaHeader};
 /// [`DatagramSize`] outside of [`MIN_DATAGRAM`]..=[`MAX_DATAGRAM`].
 pub const fn shard_len(datagram: usize) -> Result<usize, DatagramSize> {
     if datagram < MIN_DATAGRAM || datagram > MAX_DATAGRAM {
-        return Err(DatagramSize(datagram));
+        return Err(DatagramSize { datagram, least: MIN_DATAGRAM });
     }
     Ok((datagram - MediaHeader::OVERHEAD) & !1)
 }
@@ -28,11 +28,16 @@ pub fn largest_frame(datagram: usize) -> Result<usize, DatagramSize> {
 
 /// A datagram size that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DatagramSize(pub usize);
+pub struct DatagramSize {
+    /// Bytes that were asked for.
+    pub datagram: usize,
+    /// Bytes of the smallest that could be used instead.
+    pub least: usize,
+}
 
 impl fmt::Display for DatagramSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "datagrams of {} bytes: must be {MIN_DATAGRAM} to {MAX_DATAGRAM}", self.0)
+        write!(f, "datagrams of {} bytes: must be {} to {MAX_DATAGRAM}", self.datagram, self.least)
     }
 }
 
@@ -101,11 +106,11 @@ mod tests {
 
     #[test]
     fn sizes_at_the_edges() {
-        assert_eq!(shard_len(127), Err(DatagramSize(127)));
+        assert_eq!(shard_len(127), Err(DatagramSize { datagram: 127, least: 128 }));
         assert_eq!(shard_len(128), Ok(64));
         assert_eq!(shard_len(129), Ok(64));
         assert_eq!(shard_len(1472), Ok(1408));
-        assert_eq!(shard_len(65_508), Err(DatagramSize(65_508)));
+        assert_eq!(shard_len(65_508), Err(DatagramSize { datagram: 65_508, least: 128 }));
         assert_eq!(largest_frame(128), Ok(64 * 65_535));
         assert_eq!(largest_frame(1472), Ok(MAX_FRAME));
         assert_eq!(Cut::new(64 * 65_535, 64).map(|cut| cut.shards()), Ok(u16::MAX));

@@ -124,12 +124,7 @@ impl Reassembly {
         if header.is_parity() {
             return Err(NoPlace::Parity);
         }
-        if header.frame_len as usize > self.max_frame {
-            return Err(NoPlace::TooLarge);
-        }
-        if self.settled.is_some_and(|newest| !header.frame.is_newer_than(newest)) {
-            return Err(NoPlace::Late);
-        }
+        self.is_wanted(header)?;
         let (range, shard_len) = shard_range(header, len).ok_or(NoPlace::Inconsistent)?;
         if let Some((slot, frame)) = self.slot_of(header.frame) {
             let place = Place { slot, fresh: false, range, shard_len };
@@ -147,14 +142,7 @@ impl Reassembly {
     /// The shard with `header` now stands in its `place`. Returns whether its frame is whole with it;
     /// it must then be taken by [`Reassembly::take`] before the next call of [`Reassembly::place`].
     pub fn written(&mut self, header: &MediaHeader, place: &Place) -> bool {
-        if place.fresh {
-            // What came before the first frame that is seen was never missed.
-            self.settled.get_or_insert(FrameNumber(header.frame.0.wrapping_sub(1)));
-            if let Some(pushed_out) = self.slots[place.slot].frame {
-                self.incomplete += self.settle(pushed_out.info.number);
-            }
-            self.slots[place.slot].begin(header, place.shard_len);
-        }
+        self.begin_if_fresh(header, place);
         let slot = &mut self.slots[place.slot];
         let Some(frame) = &mut slot.frame else { return false };
         let (word, bit) = (usize::from(header.shard) / 64, 1 << (header.shard % 64));
@@ -168,6 +156,57 @@ impl Reassembly {
         }
         self.finished = Some(place.slot);
         true
+    }
+
+    fn begin_if_fresh(&mut self, header: &MediaHeader, place: &Place) {
+        if place.fresh {
+            // What came before the first frame that is seen was never missed.
+            self.settled.get_or_insert(FrameNumber(header.frame.0.wrapping_sub(1)));
+            if let Some(pushed_out) = self.slots[place.slot].frame {
+                self.incomplete += self.settle(pushed_out.info.number);
+            }
+            self.slots[place.slot].begin(header, place.shard_len);
+        }
+    }
+
+    /// Whether a frame like that of `header` could still be put together.
+    ///
+    /// # Errors
+    ///
+    /// [`NoPlace`] if it is too late, or the frame too large.
+    pub fn is_wanted(&self, header: &MediaHeader) -> Result<(), NoPlace> {
+        if header.frame_len as usize > self.max_frame {
+            return Err(NoPlace::TooLarge);
+        }
+        if self.settled.is_some_and(|newest| !header.frame.is_newer_than(newest)) {
+            return Err(NoPlace::Late);
+        }
+        Ok(())
+    }
+
+    /// Makes a place for the frame of `header`, whose shards are `shard_len` bytes long, before any of them
+    /// has come: the camera has vouched for it. The frame may have been begun before.
+    ///
+    /// # Errors
+    ///
+    /// [`NoPlace`] as for [`Reassembly::place`]; nothing is then changed.
+    pub fn claim(&mut self, header: &MediaHeader, shard_len: usize) -> Result<(), NoPlace> {
+        let shards = usize::from(header.data_shards);
+        let len = (header.frame_len as usize).saturating_sub((shards - 1) * shard_len);
+        let last = MediaHeader { shard: header.data_shards - 1, ..*header };
+        let place = self.place(&last, len + TAG_LEN)?;
+        if shards > 1 && place.shard_len != shard_len {
+            return Err(NoPlace::Inconsistent);
+        }
+        self.begin_if_fresh(header, &place);
+        Ok(())
+    }
+
+    /// Whether nothing can be written to `place`: its frame has not been begun, or the shard is there already.
+    #[must_use]
+    pub fn is_taken(&self, header: &MediaHeader, place: &Place) -> bool {
+        let (word, bit) = (usize::from(header.shard) / 64, 1 << (header.shard % 64));
+        place.fresh || self.slots[place.slot].have[word] & bit != 0
     }
 
     /// Takes the frame that has just become whole, if one has: its bytes are in `buffer` afterwards,

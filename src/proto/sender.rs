@@ -1,14 +1,22 @@
 //! The camera's end of a stream: frames in, runs of sealed datagrams out.
 
+mod interval;
+mod restarts;
+mod signing;
+
 use core::fmt;
 
 use super::fragment::{Cut, DatagramSize, FrameTooLarge, shard_len};
-use super::key_schedule::SharedKey;
+use super::key_schedule::{SharedKey, StreamKey};
+use super::manifest::{MIN_SIGNED_DATAGRAM, Order, Signer};
 use super::pacer::Pacer;
 use super::seal::Seal;
 use super::slab::Slab;
 use crate::time::{Duration, Instant};
-use crate::wire::{CaptureOffset, Flags, FrameNumber, MediaHeader, RestartIndex, StreamId};
+use crate::wire::{CaptureOffset, Flags, FrameNumber, Manifest, MediaHeader, RestartIndex, StreamId};
+use interval::Interval;
+use restarts::Restarts;
+use signing::Signing;
 
 /// What a sender is set up with.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +72,8 @@ pub struct SenderCounters {
     pub datagrams: u64,
     /// Datagrams given up because a newer frame came or the network took nothing.
     pub abandoned: u64,
+    /// Manifests signed, each for two datagrams.
+    pub manifests: u64,
 }
 
 /// Seals frames into a slab and releases them at a pace.
@@ -74,11 +84,15 @@ pub struct SenderCounters {
 /// Reads no clock, does no I/O, allocates only in [`new`](Self::new) and [`make_room`](Self::make_room).
 pub struct Sender {
     seal: Seal,
+    epoch: u16,
     stream: StreamId,
+    signing: Option<Signing>,
     started: Instant,
     next_packet: u64,
     next_frame: FrameNumber,
     shard_len: usize,
+    /// Of the largest frame that there is room for.
+    shards: usize,
     pace_percent: u8,
     slab: Slab,
     leaving: Leaving,
@@ -100,6 +114,13 @@ impl Leaving {
     }
 }
 
+/// Seals `plain` behind `head` into `slot`, which is exactly as long as it must be.
+fn seal_into(seal: &Seal, slot: &mut [u8], packet: u64, head: &[u8; MediaHeader::LEN], plain: &[u8]) {
+    let (start, sealed) = slot.split_at_mut(MediaHeader::LEN);
+    start.copy_from_slice(head);
+    seal.seal(packet, start, plain, sealed);
+}
+
 impl Sender {
     /// Starts the stream `stream` at time `now`.
     ///
@@ -114,16 +135,49 @@ impl Sender {
         stream: StreamId,
         now: Instant,
     ) -> Result<Self, DatagramSize> {
-        let shard_len = shard_len(settings.datagram)?;
+        Self::sealing(settings, 0, &key.stream_key(stream), stream, None, now)
+    }
+
+    /// Starts the stream `stream` for paired viewers at time `now`, with the media key `key` of the epoch
+    /// `epoch`. With `signer` each frame is followed and preceded by its signed manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`DatagramSize`] if the datagram size is out of range, which with a `signer` begins at
+    /// [`MIN_SIGNED_DATAGRAM`].
+    pub fn paired(
+        settings: SenderSettings,
+        epoch: u16,
+        key: &StreamKey,
+        stream: StreamId,
+        signer: Option<Signer>,
+        now: Instant,
+    ) -> Result<Self, DatagramSize> {
+        Self::sealing(settings, epoch, key, stream, signer, now)
+    }
+
+    fn sealing(
+        settings: SenderSettings,
+        epoch: u16,
+        key: &StreamKey,
+        stream: StreamId,
+        signer: Option<Signer>,
+        now: Instant,
+    ) -> Result<Self, DatagramSize> {
+        let shard_len = Self::shard_len(settings.datagram, signer.is_some())?;
+        let stride = shard_len + MediaHeader::OVERHEAD;
         let mut sender = Self {
-            seal: Seal::new(&key.stream_key(stream)),
+            seal: Seal::new(key),
+            epoch,
             stream,
+            signing: signer.map(|signer| Signing::new(signer, stride)),
             started: now,
             next_packet: 0,
             next_frame: FrameNumber(0),
             shard_len,
+            shards: 0,
             pace_percent: settings.pace_percent.min(100),
-            slab: Slab::new(0, shard_len + MediaHeader::OVERHEAD),
+            slab: Slab::new(0, stride),
             leaving: Leaving::nothing(now),
             interval: Interval::default(),
             counters: SenderCounters::default(),
@@ -132,13 +186,39 @@ impl Sender {
         Ok(sender)
     }
 
+    fn shard_len(datagram: usize, signed: bool) -> Result<usize, DatagramSize> {
+        if signed && datagram < MIN_SIGNED_DATAGRAM {
+            return Err(DatagramSize { datagram, least: MIN_SIGNED_DATAGRAM });
+        }
+        shard_len(datagram)
+    }
+
+    /// Seals the frames from now on with another media key. Packet numbers begin again, for a key that has
+    /// never sealed anything; what has been sealed leaves as it is.
+    pub fn set_key(&mut self, epoch: u16, key: &StreamKey) {
+        self.seal = Seal::new(key);
+        self.epoch = epoch;
+        self.next_packet = 0;
+    }
+
+    /// Datagrams sealed under the key of this epoch.
+    #[must_use]
+    pub const fn sealed_under_key(&self) -> u64 {
+        self.next_packet
+    }
+
     /// Claims memory for frames of `max_frame` bytes, as far as 65,535 shards go. Allocates if that is
     /// more than before, and then gives up what has not left yet.
     pub fn make_room(&mut self, max_frame: usize) {
-        let slots = max_frame.div_ceil(self.shard_len).min(usize::from(u16::MAX));
-        if slots > self.slab.slots() {
+        let shards = max_frame.div_ceil(self.shard_len).min(usize::from(u16::MAX));
+        if shards > self.shards {
             self.abandon();
-            self.slab = Slab::new(slots, self.slab.stride());
+            self.shards = shards;
+            let manifests = self.signing.as_ref().map_or(0, |signing| signing.manifests(shards));
+            self.slab = Slab::new(shards + 2 * manifests, self.slab.stride());
+            if let Some(signing) = &mut self.signing {
+                signing.make_room(shards);
+            }
         }
     }
 
@@ -149,11 +229,15 @@ impl Sender {
     ///
     /// [`DatagramSize`] if the size is out of range; nothing is changed.
     pub fn set_datagram(&mut self, datagram: usize) -> Result<(), DatagramSize> {
-        let shard_len = shard_len(datagram)?;
+        let shard_len = Self::shard_len(datagram, self.signing.is_some())?;
         let max_frame = self.room();
         self.abandon();
         self.shard_len = shard_len;
+        self.shards = 0;
         self.slab = Slab::new(0, shard_len + MediaHeader::OVERHEAD);
+        if let Some(signing) = &mut self.signing {
+            signing.set_datagram(self.slab.stride());
+        }
         self.make_room(max_frame);
         Ok(())
     }
@@ -166,7 +250,7 @@ impl Sender {
     /// Bytes of the largest frame that there is room for.
     #[must_use]
     pub const fn room(&self) -> usize {
-        self.slab.slots() * self.shard_len
+        self.shards * self.shard_len
     }
 
     /// Which stream this is.
@@ -188,19 +272,20 @@ impl Sender {
     }
 
     /// Seals `frame` in one pass from where it lies into the slab, and schedules its datagrams from `now`
-    /// on. The frame's memory is free again when this returns. Returns how many datagrams it became.
+    /// on. The frame's memory is free again when this returns. Returns how many shards it became.
     ///
     /// # Errors
     ///
     /// [`FrameTooLarge`] if the frame is empty or there is no room for it; nothing is changed.
     pub fn queue(&mut self, now: Instant, frame: &OutgoingFrame<'_>) -> Result<u16, FrameTooLarge> {
         let cut = Cut::new(frame.bytes.len(), self.shard_len)?;
-        if usize::from(cut.shards()) > self.slab.slots() {
+        let shards = usize::from(cut.shards());
+        if shards > self.shards {
             return Err(FrameTooLarge { len: frame.bytes.len(), limit: self.room() });
         }
         self.abandon();
         let mut header = MediaHeader {
-            epoch: 0,
+            epoch: self.epoch,
             stream: self.stream,
             packet: self.next_packet,
             frame: self.next_frame,
@@ -214,31 +299,55 @@ impl Sender {
             captured: CaptureOffset::new(frame.captured.since(self.started)),
             next_restart: RestartIndex::NONE,
         };
+        let manifests = self.signing.as_ref().map_or(0, |signing| signing.manifests(shards));
+        let order = Order { manifests, shards };
+        let first_packet = self.next_packet;
         let mut restarts = Restarts { offsets: frame.restarts, passed: 0 };
         let mut last_len = 0;
         for shard in 0..cut.shards() {
-            let range = cut.range(shard);
+            let (slot, plain) = (order.slot_of(usize::from(shard)), &frame.bytes[cut.range(shard)]);
             header.shard = shard;
-            header.packet = self.next_packet;
-            header.next_restart = restarts.first_before(range.end);
-            last_len = range.len() + MediaHeader::OVERHEAD;
-            let slot = self.slab.slot_mut(usize::from(shard), last_len);
-            let (head, sealed) = slot.split_at_mut(MediaHeader::LEN);
-            head.copy_from_slice(&header.to_bytes());
-            self.seal.seal(header.packet, head, &frame.bytes[range], sealed);
-            // 2^64 datagrams last longer than any camera.
-            self.next_packet += 1;
+            header.packet = first_packet + slot as u64;
+            header.next_restart = restarts.first_before(cut.range(shard).end);
+            last_len = plain.len() + MediaHeader::OVERHEAD;
+            seal_into(
+                &self.seal,
+                self.slab.slot_mut(slot, last_len),
+                header.packet,
+                &header.to_bytes(),
+                plain,
+            );
+            if let Some(signing) = &mut self.signing {
+                signing.note(shard, plain, header.next_restart);
+            }
         }
+        self.sign(header, order);
+        // 2^64 datagrams last longer than any camera.
+        self.next_packet += order.total() as u64;
         self.next_frame = self.next_frame.next();
         self.counters.frames += 1;
         self.counters.frame_bytes += frame.bytes.len() as u64;
+        self.counters.manifests += manifests as u64;
         let interval = self.interval.observe(frame.captured);
         let span = interval * u32::from(self.pace_percent) / 100;
         // A tenth of the interval is left for the next frame being early.
         let slack = (interval * 9 / 10).saturating_sub(span).min(span);
-        let total = usize::from(cut.shards());
+        let total = order.total();
         self.leaving = Leaving { total, sent: 0, last_len, pacer: Pacer::new(now, span, slack, total) };
         Ok(cut.shards())
+    }
+
+    /// Writes the manifests of the frame that has just been sealed, each to its two slots.
+    fn sign(&mut self, header: MediaHeader, order: Order) {
+        let Some(signing) = &mut self.signing else { return };
+        for nth in 0..order.manifests {
+            let (mut header, plain) = signing.manifest(nth, header, order, self.next_packet);
+            for slot in order.slots_of_manifest(nth) {
+                header.packet = self.next_packet + slot as u64;
+                let (head, len) = (Manifest::head(header), plain.len() + MediaHeader::OVERHEAD);
+                seal_into(&self.seal, self.slab.slot_mut(slot, len), header.packet, &head, plain);
+            }
+        }
     }
 
     /// The next thing to do at `now`.
@@ -284,46 +393,6 @@ impl Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sender({} at packet {})", self.stream, self.next_packet)
-    }
-}
-
-/// Walks along the restart markers of a frame while it is cut.
-struct Restarts<'a> {
-    offsets: &'a [u32],
-    passed: usize,
-}
-
-impl Restarts<'_> {
-    /// The first interval that begins before `end` and not before the last `end`.
-    fn first_before(&mut self, end: usize) -> RestartIndex {
-        let begins = self.offsets[self.passed..].iter().take_while(|at| (**at as usize) < end).count();
-        let first = self.passed + 1;
-        self.passed += begins;
-        if begins > 0 { RestartIndex::new(first) } else { RestartIndex::NONE }
-    }
-}
-
-/// The time between frames, smoothed over the last ones.
-#[derive(Default)]
-struct Interval {
-    last: Option<Instant>,
-    mean: Option<Duration>,
-}
-
-impl Interval {
-    /// Before a second frame has been seen.
-    const ASSUMED: Duration = Duration::from_micros(33_333);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    fn observe(&mut self, captured: Instant) -> Duration {
-        let gap = self.last.replace(captured).map(|last| captured.since(last).min(Self::LONGEST));
-        self.mean = match (self.mean, gap) {
-            (Some(mean), Some(gap)) => Some((mean * 7 + gap) / 8),
-            (mean, gap) => mean.or(gap),
-        };
-        // Never longer than the last gap: the frame after a pause must not be held back.
-        let mean = self.mean.unwrap_or(Self::ASSUMED);
-        gap.filter(|gap| !gap.is_zero()).map_or(mean, |gap| mean.min(gap))
     }
 }
 

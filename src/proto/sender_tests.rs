@@ -61,7 +61,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     assert!(sender.queue(START, &frame(&[], START)).is_err());
     sender.make_room(2_000);
     assert_eq!(sender.queue(START, &frame(&[0; 1_001], START)), Ok(6));
-    assert_eq!(sender.set_datagram(100), Err(DatagramSize(100)));
+    assert_eq!(sender.set_datagram(100), Err(DatagramSize { datagram: 100, least: 128 }));
     sender.set_datagram(128).unwrap();
     assert_eq!(sender.queue(START, &frame(&[0; 2_000], START)), Ok(32));
 }

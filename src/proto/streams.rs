@@ -19,6 +19,7 @@
 use heapless::{HistoryBuf, Vec as FixedVec};
 
 use super::key_schedule::SharedKey;
+use super::outcome::Dropped;
 use super::replay::ReplayWindow;
 use super::seal::Seal;
 use crate::time::{Duration, Instant};
@@ -255,6 +256,15 @@ impl Budget {
         }
         self.empty_at = from + Self::COST;
         true
+    }
+}
+
+impl From<Ignored> for Dropped {
+    fn from(why: Ignored) -> Self {
+        match why {
+            Ignored::Stale => Self::StaleStream,
+            Ignored::Throttled => Self::Throttled,
+        }
     }
 }
 

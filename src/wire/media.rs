@@ -163,7 +163,7 @@ impl MediaHeader {
         bytes[35] = self.flags.0;
         bytes[36..40].copy_from_slice(&self.frame_len.to_be_bytes());
         bytes[40..46].copy_from_slice(&self.captured.0.to_be_bytes()[2..]);
-        bytes[46..].copy_from_slice(&self.next_restart.0.to_be_bytes());
+        bytes[46..].copy_from_slice(&self.next_restart.to_bytes());
         bytes
     }
 
@@ -233,6 +233,12 @@ impl RestartIndex {
     #[must_use]
     pub fn new(number: usize) -> Self {
         u16::try_from(number).map_or(Self::NONE, Self)
+    }
+
+    /// Its bytes on the wire.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 2] {
+        self.0.to_be_bytes()
     }
 
     /// The interval's number.

@@ -16,7 +16,7 @@ mod peer;
 mod session;
 mod stream_id;
 
-pub use manifest::{HASH_LEN, Manifest, SIGNATURE_LEN, ShardHash};
+pub use manifest::{HASH_LEN, Manifest, Plan, SIGNATURE_LEN, ShardHash};
 pub use media::{CaptureOffset, Flags, FrameNumber, MediaHeader, RestartIndex};
 pub use peer::{Name, NotAName, Role, UnknownRole};
 pub use session::{Control, Delivery, Farewell, Grant, SessionId};
