@@ -46,6 +46,8 @@ const HOUSE: &[Room] = &[
     room("streams", (3, 0), &["proto/streams"]),
     room("sender", (4, 0), &["proto/sender"]),
     room("receiver", (4, 0), &["proto/receiver"]),
+    room("group", (4, 0), &["proto/group"]),
+    room("connection", (4, 0), &["proto/connection"]),
     room("protocol", (4, 1), &["proto"]),
     room("clock", (5, 0), &["clock"]),
     room("exit", (5, 0), &["exit"]),

@@ -14,8 +14,10 @@
 //! What a holder of the key can do: watch, and forge. What anyone can see: frame sizes, the rate, the
 //! addresses. What nobody without the key can do: read, change or replay a datagram unnoticed.
 
+pub mod connection;
 pub mod fragment;
 pub mod gate;
+pub mod group;
 pub mod handshake;
 pub mod identity;
 pub mod key_schedule;

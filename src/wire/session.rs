@@ -103,7 +103,7 @@ impl core::fmt::Debug for Grant {
 /// ```text
 /// from the viewer                            from the camera
 ///  1 status    flags, epoch, delivery        16 grant      see [`Grant`]
-///  2 path answer   token, 8                  17 alive
+///  2 path answer   token, 8                  17 alive      role, 1
 ///  3 request   number, 4 | text              18 reply      number, 4 | text
 ///  4 leave                                   19 path challenge   token, 8
 ///                                            20 farewell   why, 1
@@ -121,7 +121,7 @@ pub enum Control<'a> {
     PathAnswer([u8; 8]),
     /// Something that the camera is asked to do.
     Request {
-        /// Counts requests of a session from 1.
+        /// Random: tells requests apart.
         number: u32,
         /// At most [`Control::MAX_TEXT`] bytes.
         text: &'a [u8],
@@ -130,8 +130,8 @@ pub enum Control<'a> {
     Leave,
     /// A media key and all that goes with it.
     Grant(Grant),
-    /// The camera is there, in answer to a status.
-    Alive,
+    /// The camera is there, in answer to a status; what the viewer may do.
+    Alive(Role),
     /// What became of a request.
     Reply {
         /// The request's.
@@ -170,7 +170,7 @@ impl<'a> Control<'a> {
             3 => Self::Request { number: fields.u32()?, text: fields.text()? },
             4 => Self::Leave,
             16 => Self::Grant(fields.grant()?),
-            17 => Self::Alive,
+            17 => Self::Alive(fields.role()?),
             18 => Self::Reply { number: fields.u32()?, text: fields.text()? },
             19 => Self::PathChallenge(fields.take()?),
             20 => Self::Farewell(fields.farewell()?),
@@ -195,7 +195,7 @@ impl<'a> Control<'a> {
             Self::Request { number, text } => into.put(&[3]).put(&number.to_be_bytes()).put(text),
             Self::Leave => into.put(&[4]),
             Self::Grant(ref grant) => into.put(&[16]).grant(grant),
-            Self::Alive => into.put(&[17]),
+            Self::Alive(role) => into.put(&[17, role.to_wire()]),
             Self::Reply { number, text } => into.put(&[18]).put(&number.to_be_bytes()).put(text),
             Self::PathChallenge(token) => into.put(&[19]).put(&token),
             Self::Farewell(why) => into.put(&[20, why as u8]),
@@ -254,6 +254,10 @@ impl<'a> Fields<'a> {
         }
     }
 
+    fn role(&mut self) -> Result<Role, Malformed> {
+        Role::from_wire(self.u8()?).ok_or(Malformed::Field("role"))
+    }
+
     fn text(&mut self) -> Result<&'a [u8], Malformed> {
         let text = core::mem::take(&mut self.0);
         if text.len() > Control::MAX_TEXT { Err(Malformed::TooLong { len: text.len() }) } else { Ok(text) }
@@ -290,7 +294,7 @@ impl<'a> Fields<'a> {
                 (1, key) => Some(key),
                 _ => return Err(Malformed::Field("signer")),
             },
-            role: Role::from_wire(self.u8()?).ok_or(Malformed::Field("role"))?,
+            role: self.role()?,
             datagram: self.u16()?,
             max_frame: self.u32()?,
             group: self.address()?,
@@ -368,7 +372,7 @@ mod tests {
             Control::Grant(grant(None)),
             Control::Grant(grant(Some(group))),
             Control::Grant(Grant { signer: None, ..grant(Some("[ff05::1]:9".parse().unwrap())) }),
-            Control::Alive,
+            Control::Alive(Role::Admin),
             Control::Reply { number: 3, text: b"" },
             Control::PathChallenge([6; 8]),
             Control::Farewell(Farewell::Displaced),

@@ -94,6 +94,11 @@ impl Link {
         }
     }
 
+    /// What it does with the datagrams from now on.
+    pub(crate) fn set_conditions(&mut self, conditions: Conditions) {
+        self.conditions = conditions;
+    }
+
     pub(crate) fn tally(&self) -> Tally {
         self.tally
     }

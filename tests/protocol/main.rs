@@ -7,9 +7,12 @@
 
 mod attack;
 mod craft;
+mod hall;
 mod link;
 mod lossy;
 mod numbers;
+mod paired;
+mod paired_attack;
 mod random;
 mod simulation;
 mod switching;

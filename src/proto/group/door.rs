@@ -1,0 +1,225 @@
+//! How viewers come in, and how they are heard.
+
+use core::net::SocketAddr;
+
+use super::member::Member;
+use super::terms::{Asked, Event, Ignored};
+use super::{Group, Reply};
+use crate::proto::gate::{Knock, Verdict as GateVerdict};
+use crate::proto::handshake::{Opened, Verdict};
+use crate::proto::random::Random;
+use crate::proto::session::Session;
+use crate::time::Instant;
+use crate::wire::handshake::{CookieReply, Opening, Step};
+use crate::wire::{Control, DatagramType, Farewell, Malformed, PublicHeader, SessionId};
+
+impl Group {
+    /// Takes in one datagram.
+    ///
+    /// # Errors
+    ///
+    /// [`Ignored`] with the cause, which is also counted.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        random: &mut impl Random,
+    ) -> Result<(), Ignored> {
+        let handled = match DatagramType::of(datagram) {
+            Ok(DatagramType::Handshake(Step::Opening)) => self.knock(now, from, datagram, random),
+            Ok(DatagramType::Session) => self.hear(now, from, datagram, random),
+            Ok(_) => Err(Ignored::Malformed(Malformed::Field("datagram for a camera"))),
+            Err(why) => Err(Ignored::Malformed(why)),
+        };
+        match handled {
+            Err(Ignored::Malformed(_)) => self.counters.malformed += 1,
+            Err(Ignored::UnknownSession) => self.counters.unknown_session += 1,
+            Err(Ignored::Forged) => self.counters.forged += 1,
+            Err(Ignored::Replayed) => self.counters.replayed += 1,
+            Err(Ignored::Refused) | Ok(()) => {}
+        }
+        handled
+    }
+
+    fn knock(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        random: &mut impl Random,
+    ) -> Result<(), Ignored> {
+        let opening = Opening::parse(datagram).map_err(Ignored::Malformed)?;
+        if let Some(again) = self.half_open.answer_again(opening.first_mac, from, now) {
+            again.into_iter().for_each(|answer| self.post(from, Reply::Answer(answer)));
+            return Ok(());
+        }
+        let knock =
+            Knock { from, body: opening.body, first_mac: opening.first_mac, second_mac: opening.second_mac };
+        match self.gate.judge(now, &knock, |bytes| random.fill(bytes)) {
+            GateVerdict::Pass => self.open(now, from, &opening, random),
+            GateVerdict::Cookie(sealed) => {
+                let reply = CookieReply { viewer: opening.viewer(), sealed };
+                self.post(from, Reply::Cookie(reply.to_bytes()));
+                Ok(())
+            }
+            GateVerdict::Stranger | GateVerdict::Limited => Err(Ignored::Refused),
+        }
+    }
+
+    fn open(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        opening: &Opening<'_>,
+        random: &mut impl Random,
+    ) -> Result<(), Ignored> {
+        let counters = &mut self.counters;
+        let opened = Opened::open(&self.secret, opening, random).map_err(|_| {
+            counters.handshakes_failed += 1;
+            Ignored::Refused
+        })?;
+        let viewer = opened.viewer();
+        let is_member = self.members.iter().any(|member| member.who.key == viewer);
+        let verdict = if !self.admitted.iter().any(|entry| entry.key == viewer) {
+            counters.not_listed += 1;
+            Verdict::NotListed
+        } else if !is_member && self.members.len() >= self.settings.max_viewers {
+            counters.full += 1;
+            Verdict::Full
+        } else {
+            Verdict::Welcome
+        };
+        let id = SessionId::from_bytes(random.array());
+        let (answer, keys) = opened.answer(verdict, id).map_err(|_| Ignored::Refused)?;
+        let bytes = answer.to_bytes();
+        if verdict == Verdict::Welcome {
+            let session = Session::new(&keys, id, answer.viewer, now);
+            self.half_open.add(viewer, from, session, bytes, *opening.first_mac);
+        }
+        self.post(from, Reply::Answer(bytes));
+        Ok(())
+    }
+
+    fn post(&mut self, to: SocketAddr, reply: Reply) {
+        if self.outbox.push_back((to, reply)).is_err() {
+            self.counters.outbox_full += 1;
+        }
+    }
+
+    fn hear(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        random: &mut impl Random,
+    ) -> Result<(), Ignored> {
+        let header = PublicHeader::parse(datagram).map_err(Ignored::Malformed)?;
+        let id = SessionId::of(&header);
+        let mut plain = core::mem::take(&mut self.plain);
+        let result = if let Some(at) = self.members.iter().position(|member| member.session.id() == id) {
+            let heard = self.members[at].session.hear(&header, datagram, &mut plain);
+            heard.map_err(Ignored::from).map(|heard| {
+                self.obey(now, at, from, &heard.message, heard.newest, random);
+            })
+        } else if let Some(at) = self.half_open.find(id) {
+            let heard = self.half_open.get_mut(at).session.hear(&header, datagram, &mut plain);
+            heard
+                .map_err(Ignored::from)
+                .and_then(|heard| self.confirm(now, at, from, &heard.message, random).ok_or(Ignored::Refused))
+        } else {
+            Err(Ignored::UnknownSession)
+        };
+        self.plain = plain;
+        result
+    }
+
+    /// The viewer has shown that it holds the keys of a half-open handshake.
+    fn confirm(
+        &mut self,
+        now: Instant,
+        half: usize,
+        from: SocketAddr,
+        message: &Control<'_>,
+        random: &mut impl Random,
+    ) -> Option<()> {
+        let half = self.half_open.take(half);
+        self.half_open.forget(&half.viewer);
+        // The list may have changed since.
+        let who = *self.admitted.iter().find(|entry| entry.key == half.viewer)?;
+        let known = self.members.iter().position(|member| member.who.key == half.viewer);
+        let at = match known {
+            Some(at) => {
+                let member = &mut self.members[at];
+                let (before, path) = (member.renew(half.session, now), member.path);
+                // Another machine with the same key would go on waiting.
+                if let Some(path) = path.filter(|path| *path != half.from) {
+                    self.departing.push((before, path, Farewell::Displaced));
+                }
+                at
+            }
+            None if self.members.len() >= self.settings.max_viewers => {
+                self.counters.full += 1;
+                return None;
+            }
+            None => {
+                self.members.push(Member::new(who, half.session, now));
+                self.tell(Event::Joined(who.name));
+                self.members.len() - 1
+            }
+        };
+        self.counters.confirmed += 1;
+        if from == half.from {
+            // The answer went there and came back.
+            self.members[at].path = Some(from);
+            self.members[at].challenge = None;
+        }
+        self.obey(now, at, from, message, true, random);
+        Some(())
+    }
+
+    fn obey(
+        &mut self,
+        now: Instant,
+        at: usize,
+        from: SocketAddr,
+        message: &Control<'_>,
+        newest: bool,
+        random: &mut impl Random,
+    ) {
+        let member = &mut self.members[at];
+        member.heard = now;
+        if newest && member.path != Some(from) {
+            member.challenge(from, now, random);
+        }
+        match *message {
+            Control::Status { held, delivery } => {
+                member.held = held;
+                member.delivery = delivery;
+                member.owes_alive = true;
+            }
+            Control::PathAnswer(token) => {
+                let known = member.path.is_some();
+                if member.answered(token, from) {
+                    member.hurry_grant(now);
+                    self.counters.moved += u64::from(known);
+                    let name = member.who.name;
+                    self.tell(Event::Moved(name, from));
+                }
+            }
+            Control::Request { number, text } => {
+                if member.take_request(number, text) {
+                    let asked = Asked { session: member.session.id(), number };
+                    self.counters.requests += 1;
+                    self.tell(Event::Asked(asked));
+                }
+            }
+            Control::Leave => {
+                let member = self.members.swap_remove(at);
+                self.tell(Event::Left(member.who.name));
+            }
+            // The camera's own messages: a viewer that sends them is mistaken.
+            _ => self.counters.malformed += 1,
+        }
+    }
+}
