@@ -48,7 +48,7 @@ pub enum Event {
     TimedOut(Name),
     /// A viewer was taken off the list, and is out.
     Removed(Name),
-    /// A viewer asks for something: see [`Group::request`].
+    /// A viewer asks for something: see `Group::request`.
     Asked(Asked),
 }
 
@@ -66,7 +66,7 @@ pub struct Request<'a> {
     pub name: Name,
     /// What it may do: as the camera's list says now.
     pub role: Role,
-    /// At most [`Control::MAX_TEXT`] bytes.
+    /// At most [`Control::MAX_TEXT`](crate::wire::Control::MAX_TEXT) bytes.
     pub text: &'a [u8],
 }
 
