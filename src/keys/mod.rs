@@ -4,6 +4,7 @@
 //! keeps a few bytes in its state folder: the camera its start counter, the viewer the newest stream it
 //! has seen, so that recordings can be refused without trusting any clock.
 
+mod atomic;
 pub mod key_file;
 pub mod seen;
 pub mod start_counter;
