@@ -20,7 +20,7 @@ pub(super) fn replace(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> 
     let (path, temporary) = (folder.join(name), temporary(folder, name));
     let write = || {
         let mut file = fresh(&temporary)?;
-        hand_over(&file, folder, &path)?;
+        hand_over(&file, folder, Some(&path))?;
         file.write_all(text)?;
         file.sync_all()?;
         fs::rename(&temporary, &path)
@@ -51,7 +51,7 @@ pub(super) fn overwrite(path: &Path, text: &str) -> io::Result<()> {
 pub(super) fn lock_file(folder: &Path, path: &Path) -> io::Result<File> {
     match options().write(true).create_new(true).open(path) {
         Err(why) if why.kind() == io::ErrorKind::AlreadyExists => options().write(true).open(path),
-        made => made.and_then(|file| hand_over(&file, folder, path).map(|()| file)),
+        made => made.and_then(|file| hand_over(&file, folder, None).map(|()| file)),
     }
 }
 
@@ -80,9 +80,9 @@ fn fresh(path: &Path) -> io::Result<File> {
 /// Gives what root has made to the owner of the file that it replaces, or else of the folder, readable by
 /// whom that file was.
 #[cfg(unix)]
-fn hand_over(file: &File, folder: &Path, old: &Path) -> io::Result<()> {
+fn hand_over(file: &File, folder: &Path, old: Option<&Path>) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    let old = fs::symlink_metadata(old).ok().filter(fs::Metadata::is_file);
+    let old = old.and_then(|old| fs::symlink_metadata(old).ok()).filter(fs::Metadata::is_file);
     let readers = old.as_ref().map_or(0, |old| old.mode() & 0o044);
     if readers != 0 {
         file.set_permissions(fs::Permissions::from_mode(0o600 | readers))?;
@@ -99,7 +99,7 @@ fn hand_over(file: &File, folder: &Path, old: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn hand_over(_: &File, _: &Path, _: &Path) -> io::Result<()> {
+fn hand_over(_: &File, _: &Path, _: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
