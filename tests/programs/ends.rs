@@ -145,7 +145,7 @@ fn mistakes_with_viewers_change_nothing_and_name_the_mend() {
 #[test]
 fn a_list_that_cannot_be_written_whole_stays_as_it_was() {
     let room = Room::new("viewers-full");
-    let keys: Vec<String> = (0..12).map(|at| viewer_key(&room, &format!("v{at}"))).collect();
+    let keys: Vec<String> = (0..16).map(|at| viewer_key(&room, &format!("v{at}"))).collect();
     for (at, key) in keys[1..].iter().enumerate() {
         shown(&room, SEALCAM, &format!("viewers add v{at} {key} --state @camera"));
     }
@@ -165,6 +165,34 @@ fn a_list_that_cannot_be_written_whole_stays_as_it_was() {
     let names: Vec<_> = fs::read_dir(room.path("camera")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(names.len() == 2 && names.iter().any(|name| name == ".lock"), "{names:?}");
     shown(&room, SEALCAM, &format!("viewers add more {} --state @camera", keys[0]));
+}
+
+/// A short state file is written over on a full disk; a list never is. A disk of one page needs root.
+#[test]
+fn a_full_disk_is_told_and_the_list_stays() {
+    let room = Room::new("viewers-disk");
+    let (anna, bert) = (viewer_key(&room, "anna"), viewer_key(&room, "bert"));
+    fs::create_dir(room.path("camera")).unwrap();
+    let script = "mount -t tmpfs -o size=4k,mode=0700 none \"$2\" || exit 77
+        \"$1\" viewers add anna $3 --state \"$2\" && ! \"$1\" viewers add bert $4 --state \"$2\" && cd \"$2\" && ls -A && cat viewers";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, "sh", SEALCAM]).arg(room.path("camera")).args([&anna, &bert]);
+    let ended = Program::start(command).wait();
+    if ended.code != Some(0) && !ended.told.contains("cannot keep state") {
+        eprintln!("skipped: no mount of its own: {}", ended.told);
+        return;
+    }
+    assert_eq!(ended.code, Some(0), "{}", ended.told);
+    assert!(
+        ended.told.contains("No space left") && ended.told.contains("delete something there"),
+        "{}",
+        ended.told
+    );
+    let output = String::from_utf8(ended.output).unwrap();
+    assert!(
+        output.contains(".lock\nviewers\n#") && output.ends_with(&format!("anna view {anna}\n")),
+        "{output}"
+    );
 }
 
 /// Only root can do that; elsewhere there is nothing to try.
