@@ -68,9 +68,10 @@ fn as_text(list: &ViewersList) -> String {
         return "Nobody is let in yet. `sealview identity` on a viewer's machine shows what to type here.\n"
             .into();
     }
+    let widest = list.iter().map(|viewer| viewer.name.as_str().len()).max().unwrap_or_default();
     let line = |viewer: &Viewer| {
         let Viewer { name, role, key } = viewer;
-        format!("{name:<32} {:<5} {} {}\n", role.name(), key.fingerprint(), public_key_to_text(key))
+        format!("{name:<widest$} {:<5} {} {}\n", role.name(), key.fingerprint(), public_key_to_text(key))
     };
     list.iter().map(line).collect()
 }

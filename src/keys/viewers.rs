@@ -34,8 +34,8 @@ impl Entry for Viewer {
     const KIND: &'static str = "viewer";
     const FORM: &'static str = "NAME ROLE KEY";
     const HEAD: &'static str = "\
-        # Whom this camera lets in, one viewer a line: NAME ROLE KEY. A role is view, tune or admin; `sealview\n\
-        # identity` shows the key. A running camera notices changes by itself.\n";
+        # Whom this camera lets in, one viewer a line: NAME ROLE KEY. A role is view, tune or admin;\n\
+        # `sealview identity` shows the key. A running camera notices changes by itself.\n";
 
     fn name(&self) -> Name {
         self.name

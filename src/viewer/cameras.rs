@@ -55,10 +55,11 @@ fn as_text(list: &CamerasList) -> String {
         return "No camera is known yet. `sealcam identity` on a camera's machine shows what to type here.\n"
             .into();
     }
+    let widest = list.iter().map(|camera| camera.name.as_str().len()).max().unwrap_or_default();
     let line = |camera: &Camera| {
         let addresses: String = camera.addresses.iter().map(|address| format!(" {address}")).collect();
         let (name, key) = (camera.name, &camera.key);
-        format!("{name:<32} {} {}{addresses}\n", key.fingerprint(), public_key_to_text(key))
+        format!("{name:<widest$} {} {}{addresses}\n", key.fingerprint(), public_key_to_text(key))
     };
     list.iter().map(line).collect()
 }
