@@ -15,6 +15,7 @@
 //! | 4 | [`proto`] ends | the sender and the receiver of a stream |
 //! | 5 | `clock`, `codec`, `net`, `keys` | what asks the system: time, libjpeg, sockets, files |
 //! | 5 | `outlet` | bounded queues before threads with slow devices |
+//! | 5 | `qr`, `commands` | QR codes in a terminal; what the commands of both programs share |
 //! | 5 | `logging`, `live`, `signals`, `exit` | a program's life: its log, its line of figures, its signals, its end |
 //! | 5 | `camera` sources, `viewer` outlets | devices; they take plain values, never a configuration |
 //! | 6 | `camera`, `viewer` run loops | where devices and protocol meet; configuration |
@@ -36,6 +37,8 @@ pub mod clock;
 #[cfg(feature = "edge")]
 pub mod codec;
 #[cfg(feature = "edge")]
+pub mod commands;
+#[cfg(feature = "edge")]
 pub mod exit;
 #[cfg(feature = "edge")]
 pub mod keys;
@@ -47,6 +50,8 @@ pub mod logging;
 pub mod net;
 #[cfg(feature = "edge")]
 pub mod outlet;
+#[cfg(feature = "edge")]
+pub mod qr;
 #[cfg(all(feature = "edge", target_os = "linux"))]
 pub mod signals;
 

@@ -54,10 +54,12 @@ const HOUSE: &[Room] = &[
     room("live line", (5, 0), &["live"]),
     room("logging", (5, 0), &["logging"]),
     room("outlet queues", (5, 0), &["outlet"]),
+    room("QR codes", (5, 0), &["qr"]),
     room("signals", (5, 0), &["signals"]),
     room("codec", (5, 1), &["codec"]),
     room("net", (5, 1), &["net"]),
     room("keys", (5, 1), &["keys"]),
+    room("commands", (5, 2), &["commands"]),
     room("camera sources", (5, 1), &["camera"]),
     room("viewer outlets", (5, 1), &["viewer"]),
     room("camera run loop", (6, 0), CAMERA_RUN_LOOP),
@@ -81,10 +83,12 @@ const CAMERA_RUN_LOOP: &[&str] = &[
     "camera/stats*",
     "camera/status*",
     "camera/streaming*",
+    "camera/viewers*",
 ];
 
 const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/args*",
+    "viewer/cameras*",
     "viewer/condition*",
     "viewer/config*",
     "viewer/decode*",

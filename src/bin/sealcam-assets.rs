@@ -31,12 +31,18 @@ fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut command = Cli::command();
     command.build();
-    manual(&command, "sealcam", folder)?;
-    for part in command.get_subcommands() {
-        manual(part, &format!("sealcam-{}", part.get_name()), folder)?;
-    }
+    manuals(&command, "sealcam", folder)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         generate_to(shell, &mut Cli::command(), "sealcam", folder)?;
+    }
+    Ok(())
+}
+
+/// The page of a command, and those of all commands below it, which it names.
+fn manuals(command: &Command, name: &str, folder: &Path) -> io::Result<()> {
+    manual(command, name, folder)?;
+    for part in command.get_subcommands() {
+        manuals(part, &format!("{name}-{}", part.get_name()), folder)?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Sends a camera's frames, sealed, over UDP.
 
-use std::io::{self, Write, stderr};
+use std::io::stderr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::camera::args::{CheckArgs, Cli, Command, KeygenArgs, SourceArgs, StatusArgs};
+use sealcam::camera::args::{CheckArgs, Cli, Command, IdentityArgs, KeygenArgs, SourceArgs, StatusArgs};
 use sealcam::camera::config::StreamConfig;
 use sealcam::camera::control::Request;
 use sealcam::camera::control::client::ask;
@@ -12,7 +12,9 @@ use sealcam::camera::demo::demo;
 use sealcam::camera::devices::Devices;
 use sealcam::camera::file_config::{self, Effective};
 use sealcam::camera::status::Health;
+use sealcam::camera::viewers::viewers;
 use sealcam::camera::{run, service};
+use sealcam::commands::{ShowIdentity, Wanted, say, show_identity};
 use sealcam::exit::{self, RunError};
 use sealcam::keys::{key_file, random};
 use sealcam::live::{LiveText, stderr_is_live};
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Command::Status(args) => status(&args),
         Command::Source(args) => source(args),
         Command::Keygen(args) => keygen(&args),
+        Command::Identity(args) => identity(&args),
+        Command::Viewers(args) => viewers(&args),
         Command::Devices => say(&Devices::of_this_machine().to_string()),
         Command::Demo(args) => demo(&args),
     })
@@ -91,10 +95,7 @@ fn keygen(args: &KeygenArgs) -> Result<(), RunError> {
     ))
 }
 
-/// Writes to standard output; a reader that has gone away is no failure.
-fn say(text: &str) -> Result<(), RunError> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(RunError::failed(why)),
-        _ => Ok(()),
-    }
+fn identity(args: &IdentityArgs) -> Result<(), RunError> {
+    let IdentityArgs { name, qr, state } = args;
+    show_identity(&ShowIdentity { state: state.as_deref(), name: *name, qr: *qr, wanted: Wanted::ByViewer })
 }

@@ -4,10 +4,12 @@ use std::io::stderr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::exit;
+use sealcam::commands::{ShowIdentity, Wanted, show_identity};
+use sealcam::exit::{self, RunError};
 use sealcam::live::{LiveText, stderr_is_live};
 use sealcam::logging;
-use sealcam::viewer::args::{Cli, Command};
+use sealcam::viewer::args::{Cli, Command, IdentityArgs};
+use sealcam::viewer::cameras::cameras;
 use sealcam::viewer::config::WatchConfig;
 use sealcam::viewer::watch::watch;
 
@@ -15,6 +17,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let live = LiveText::new(stderr(), stderr_is_live());
     logging::start(live.for_log(stderr()));
-    let Command::Watch(args) = cli.command;
-    exit::status(&WatchConfig::try_from(*args).and_then(|config| watch(&config, live)))
+    exit::status(&match cli.command {
+        Command::Watch(args) => WatchConfig::try_from(*args).and_then(|config| watch(&config, live)),
+        Command::Identity(args) => identity(&args),
+        Command::Cameras(args) => cameras(&args),
+    })
+}
+
+fn identity(args: &IdentityArgs) -> Result<(), RunError> {
+    let IdentityArgs { name, qr, state } = args;
+    show_identity(&ShowIdentity { state: state.as_deref(), name: *name, qr: *qr, wanted: Wanted::ByCamera })
 }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::v4l2::FormatChoice;
 use super::values::{CodePoint, Fps, Hops, Percent, Quality, Size, SourceSpec};
+use crate::wire::{Name, Role};
 
 /// Sends a camera's frames, sealed, over UDP.
 ///
@@ -47,6 +48,10 @@ pub enum Command {
     Source(SourceArgs),
     /// Make a shared key in an owner-only file
     Keygen(KeygenArgs),
+    /// Show this camera's public key, which its viewers need; made on first use
+    Identity(IdentityArgs),
+    /// Add, list or remove the viewers that are let in
+    Viewers(ViewersArgs),
     /// List the cameras of this machine: formats, sizes, rates, stable paths
     Devices,
     /// Show the whole way at work: a test scene goes sealed over loopback into the receiver
@@ -214,6 +219,80 @@ pub struct KeygenArgs {
     /// The file to write; it must not exist yet
     #[arg(long, value_name = "FILE", default_value = "secret.key")]
     pub out: PathBuf,
+}
+
+/// Options of `sealcam identity`.
+#[derive(Debug, Args)]
+pub struct IdentityArgs {
+    /// What viewers are to call this camera, in the line to type there [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Name>,
+
+    /// Draw the QR code even if standard output is no terminal
+    #[arg(long)]
+    pub qr: bool,
+
+    /// Where the key is kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam; the service's is
+    /// /var/lib/sealcam]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// How the list of viewers can be edited.
+const VIEWERS_FILE: &str = "\
+The list is the file `viewers` in the state folder, one viewer a line, and may
+be edited by hand. A running service notices changes by itself. As root the
+commands edit the list of a service's user, which stays its owner:
+  sudo sealcam viewers list --state /var/lib/sealcam";
+
+/// Options of `sealcam viewers`.
+#[derive(Debug, Args)]
+#[command(after_help = VIEWERS_FILE, disable_help_subcommand = true)]
+pub struct ViewersArgs {
+    /// Where the list is kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam; the service's is
+    /// /var/lib/sealcam]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ViewersCommand,
+}
+
+/// What to do with the list of viewers.
+#[derive(Debug, Subcommand)]
+pub enum ViewersCommand {
+    /// Let a viewer in
+    Add(AddViewerArgs),
+    /// Show who is let in: name, role, fingerprint, key
+    List {
+        /// One line of JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a viewer in no longer
+    Remove {
+        /// What it is called in the list
+        #[arg(value_name = "NAME")]
+        name: Name,
+    },
+}
+
+/// Options of `sealcam viewers add`.
+#[derive(Debug, Args)]
+pub struct AddViewerArgs {
+    /// What to call the viewer
+    #[arg(value_name = "NAME")]
+    pub name: Name,
+
+    /// Its public key, sealpub1..., from `sealview identity`
+    // Text until it is looked at: a complaint of the parser would repeat a secret that was pasted.
+    #[arg(value_name = "KEY")]
+    pub key: String,
+
+    /// What it may do: view (watch), tune (also change the picture) or admin (also let viewers in)
+    #[arg(long, value_name = "ROLE", default_value_t = Role::View)]
+    pub role: Role,
 }
 
 /// Options of `sealcam demo`.

@@ -15,6 +15,7 @@
 //! | [`open`], [`pipeline`], [`streaming`] | from a source to the network |
 //! | [`run`], [`reporter`], [`stats`] | the loop, and what is told of it |
 //! | [`service`], [`reload`], [`control`], [`status`], [`metrics`] | `sealcam run`, and who speaks to it |
+//! | [`viewers`] | whom the camera lets in |
 //! | [`demo`] | both programs at work on one machine |
 
 pub mod area;
@@ -62,4 +63,5 @@ pub mod status;
 pub mod streaming;
 pub mod v4l2;
 pub mod values;
+pub mod viewers;
 pub mod watchdog;

@@ -1,13 +1,21 @@
 //! Key files and what is kept between runs.
 //!
 //! A key file is one line of text that only its owner can read; see [`key_file`]. Beside it each program
-//! keeps a few bytes in its state folder: the camera its start counter, the viewer the newest stream it
-//! has seen, so that recordings can be refused without trusting any clock.
+//! keeps a few small files in its state folder: the camera its start counter and the list of its viewers, the
+//! viewer its address book and the newest stream it has seen, so that recordings can be refused without trusting any
+//! clock, and both their own key.
 
+mod atomic;
+pub mod cameras;
+pub mod identity;
 pub mod key_file;
+mod key_text;
+pub mod list;
+pub mod list_file;
 pub mod seen;
 pub mod start_counter;
 pub mod state;
+pub mod viewers;
 
 /// Fills `bytes` with randomness from the operating system.
 ///

@@ -1,15 +1,14 @@
 //! The state folder: a few small files that survive restarts and power loss.
 
 use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// State files hold a line or two; a longer one is damaged.
-const LONGEST: u64 = 4096;
+use super::atomic::{self, is_link_refusal, options};
 
-/// Bytes that every disk writes as a whole.
-const SECTOR: usize = 512;
+/// Most state files hold a line or two; a longer one is damaged.
+const LONGEST: u64 = 4096;
 
 /// A folder for what a program keeps between runs, readable by its owner only.
 #[derive(Debug, Clone)]
@@ -29,9 +28,12 @@ enum Why {
     Io(io::Error),
     Link,
     NotAFolder,
+    NotAFile,
     /// The user that the folder belongs to.
     Owner(u32),
-    /// The folder's access rights.
+    /// The same, for whoever would edit what is kept there.
+    NotTheOwner(u32),
+    /// The folder's or file's access rights.
     Loose(u32),
     Damaged {
         what: &'static str,
@@ -44,9 +46,14 @@ impl StateError {
         Self { path: path.to_owned(), why: Why::Damaged { what, mend } }
     }
 
-    fn io(path: &Path, why: io::Error) -> Self {
-        let why = if is_link_refusal(&why) { Why::Link } else { Why::Io(why) };
-        Self { path: path.to_owned(), why }
+    pub(super) fn io(path: &Path, why: io::Error) -> Self {
+        Self { path: path.to_owned(), why: why.into() }
+    }
+}
+
+impl From<io::Error> for Why {
+    fn from(why: io::Error) -> Self {
+        if is_link_refusal(&why) { Self::Link } else { Self::Io(why) }
     }
 }
 
@@ -67,6 +74,12 @@ impl fmt::Display for StateError {
             }
             Why::Link => f.write_str("it is a symbolic link, which could lead anywhere; remove it"),
             Why::NotAFolder => f.write_str("it is no folder; name one with --state DIR"),
+            Why::NotAFile => f.write_str("it is no regular file; move it away"),
+            Why::NotTheOwner(owner) => write!(
+                f,
+                "the folder belongs to another user ({owner}); run the command as that user or as root (sudo), \
+                 or name a folder of your own with --state DIR"
+            ),
             Why::Owner(owner) => write!(
                 f,
                 "the folder belongs to another user ({owner}), who could change what is kept; \
@@ -95,13 +108,30 @@ impl StateFolder {
     /// [`StateError`] if it cannot be made, belongs to a user other than this one and root, or if others may
     /// write there: whoever can change a counter can have recordings accepted, or the camera refused.
     pub fn open(asked: Option<&Path>) -> Result<Self, StateError> {
+        Self::open_checked(asked).map_err(|(path, why)| StateError { path, why })
+    }
+
+    /// As [`Self::open`], for commands that show or edit what is kept: root may do so in the folder of a
+    /// service's user, and what it writes belongs to that user.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::open`].
+    pub fn open_to_edit(asked: Option<&Path>) -> Result<Self, StateError> {
+        Self::open_checked(asked).or_else(|(path, why)| match why {
+            Why::Owner(_) if is_root() => Ok(Self { path }),
+            Why::Owner(owner) => Err(StateError { path, why: Why::NotTheOwner(owner) }),
+            why => Err(StateError { path, why }),
+        })
+    }
+
+    fn open_checked(asked: Option<&Path>) -> Result<Self, (PathBuf, Why)> {
         let path = asked.map_or_else(default_path, Path::to_owned);
-        make(&path).map_err(|why| StateError::io(&path, why))?;
         // Follows links: systemd's /var/lib/sealcam is one when the service has a user of its own.
-        let folder = fs::metadata(&path).map_err(|why| StateError::io(&path, why))?;
-        match check(&folder) {
+        let checked = make(&path).and_then(|()| fs::metadata(&path)).map_err(Why::from);
+        match checked.and_then(|folder| check(&folder)) {
             Ok(()) => Ok(Self { path }),
-            Err(why) => Err(StateError { path, why }),
+            Err(why) => Err((path, why)),
         }
     }
 
@@ -117,14 +147,29 @@ impl StateFolder {
     ///
     /// [`StateError`] if it cannot be read; with `mend` if it is too long or not text.
     pub(super) fn read(&self, name: &str, mend: &'static str) -> Result<Option<String>, StateError> {
+        self.read_up_to(LONGEST, name, mend)
+    }
+
+    /// As [`Self::read`], for a file of up to `longest` bytes that people edit too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::read`], and if others may write into the file.
+    pub(super) fn read_up_to(
+        &self,
+        longest: u64,
+        name: &str,
+        mend: &'static str,
+    ) -> Result<Option<String>, StateError> {
         let path = self.path.join(name);
         let file = match options().read(true).open(&path) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(|why| StateError::io(&path, why))?,
         };
+        check_file(&file).map_err(|why| StateError { path: path.clone(), why })?;
         let mut bytes = Vec::new();
-        file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|why| StateError::io(&path, why))?;
-        if bytes.len() as u64 > LONGEST {
+        file.take(longest + 1).read_to_end(&mut bytes).map_err(|why| StateError::io(&path, why))?;
+        if bytes.len() as u64 > longest {
             return Err(StateError::damaged(&path, "the file is too long", mend));
         }
         String::from_utf8(bytes)
@@ -142,22 +187,23 @@ impl StateFolder {
     /// [`StateError`]; the old text is then still there.
     pub(super) fn replace(&self, name: &str, text: &str) -> Result<(), StateError> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!(".{name}.new"));
-        let write = || -> io::Result<()> {
-            let mut file = options().write(true).create(true).truncate(true).open(&temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            sync_folder(&self.path)
-        };
-        let written = match write() {
+        let written = match atomic::replace(&self.path, name, text.as_bytes()) {
             Err(why) if why.kind() == io::ErrorKind::StorageFull => {
-                fs::remove_file(&temporary).ok();
-                overwrite(&path, text).map_err(|_| why)
+                atomic::overwrite(&path, text).map_err(|_| why)
             }
             written => written,
         };
         written.map_err(|why| StateError::io(&path, why))
+    }
+
+    /// As [`Self::replace`], for what is too long or too precious to be written over: a full disk is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`]; the old text is then still there.
+    pub(super) fn replace_whole(&self, name: &str, text: &str) -> Result<(), StateError> {
+        atomic::replace(&self.path, name, text.as_bytes())
+            .map_err(|why| StateError::io(&self.path.join(name), why))
     }
 
     /// Deletes the file `name` if it is there.
@@ -180,44 +226,9 @@ impl StateFolder {
     /// [`StateError`] if the lock file cannot be made or locked.
     pub(super) fn lock(&self) -> Result<File, StateError> {
         let path = self.path.join(".lock");
-        let lock = || {
-            let file = options().write(true).create(true).truncate(false).open(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        lock().map_err(|why| StateError::io(&path, why))
+        let locked = atomic::lock_file(&self.path, &path).and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|why| StateError::io(&path, why))
     }
-}
-
-/// Writes over a file that is there. No disk tears a single sector in two when the power fails.
-fn overwrite(path: &Path, text: &str) -> io::Result<()> {
-    if text.len() > SECTOR {
-        return Err(io::ErrorKind::StorageFull.into());
-    }
-    let mut file = options().write(true).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)?;
-    file.sync_all()
-}
-
-/// For the files: private ones, and never through a link that somebody has put in their place.
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
-    options
-}
-
-#[cfg(unix)]
-fn is_link_refusal(why: &io::Error) -> bool {
-    why.raw_os_error() == Some(libc::ELOOP)
-}
-
-#[cfg(not(unix))]
-fn is_link_refusal(_: &io::Error) -> bool {
-    false
 }
 
 #[cfg(unix)]
@@ -242,6 +253,32 @@ fn check(folder: &Metadata) -> Result<(), Why> {
     if folder.is_dir() { Ok(()) } else { Err(Why::NotAFolder) }
 }
 
+/// Whoever can write into a file need not be able to write into the folder.
+fn check_file(file: &File) -> Result<(), Why> {
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(Why::NotAFile);
+    }
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::MetadataExt::mode(&meta);
+        if mode & 0o022 != 0 {
+            return Err(Why::Loose(mode & 0o7777));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+const fn is_root() -> bool {
+    false
+}
+
 /// Makes the folder, for its owner only; one that is there stays as it is.
 fn make(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -249,16 +286,6 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 fn default_path() -> PathBuf {

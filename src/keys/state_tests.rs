@@ -19,21 +19,6 @@ fn texts_are_replaced_as_a_whole() {
 }
 
 #[test]
-fn short_texts_are_written_over_where_they_lie() {
-    let folder = test_folder();
-    let path = folder.path().join("a");
-    overwrite(&path, "one").unwrap_err();
-    assert!(!path.exists(), "nothing to write over");
-    fs::write(&path, "nine").unwrap();
-    for text in ["ten", "eleven"] {
-        overwrite(&path, text).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    }
-    overwrite(&path, &"x".repeat(SECTOR + 1)).unwrap_err();
-    assert_eq!(fs::read_to_string(&path).unwrap(), "eleven");
-}
-
-#[test]
 fn a_folder_that_cannot_be_made_names_the_mend() {
     let why = StateFolder::open(Some(Path::new("/proc/nothing/here"))).unwrap_err().to_string();
     assert!(why.contains("/proc/nothing/here") && why.contains("--state DIR"), "{why}");
@@ -76,6 +61,23 @@ fn folders_that_others_may_write_are_refused() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn files_that_others_may_write_are_refused() {
+    let folder = test_folder();
+    folder.state().replace("a", "one").unwrap();
+    for (mode, taken) in [(0o600, true), (0o644, true), (0o400, true), (0o620, false), (0o602, false)] {
+        set_mode(&folder.path().join("a"), mode);
+        match folder.state().read("a", "") {
+            Ok(text) => assert!(taken && text.as_deref() == Some("one"), "{mode:o}"),
+            Err(why) => assert!(!taken && why.to_string().contains("chmod go-w"), "{why}"),
+        }
+    }
+    fs::create_dir(folder.path().join("b")).unwrap();
+    let why = folder.state().read("b", "").unwrap_err().to_string();
+    assert!(why.contains("no regular file"), "{why}");
+}
+
 /// Only root can give a folder away; elsewhere there is nothing to try.
 #[cfg(unix)]
 #[test]
@@ -86,6 +88,7 @@ fn folders_of_other_users_are_refused() {
     }
     let why = StateFolder::open(Some(folder.path())).unwrap_err().to_string();
     assert!(why.contains("another user (12345)") && why.contains("--state DIR"), "{why}");
+    assert!(StateFolder::open_to_edit(Some(folder.path())).is_ok(), "root may edit");
 }
 
 #[cfg(unix)]

@@ -1,9 +1,12 @@
 //! The command line of `sealview`.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::wire::Name;
 
 /// Receives a sealed camera stream: shows it, records it, pipes it on.
 #[derive(Debug, Parser)]
@@ -30,6 +33,71 @@ Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
 pub enum Command {
     /// Listen at an address, or join a group, for a stream under a shared key
     Watch(Box<WatchArgs>),
+    /// Show this viewer's public key, which cameras need to let it in; made on first use
+    Identity(IdentityArgs),
+    /// List, add or forget the cameras that this viewer knows
+    Cameras(CamerasArgs),
+}
+
+/// Options of `sealview identity`.
+#[derive(Debug, Args)]
+pub struct IdentityArgs {
+    /// What the camera is to call this viewer, in the line to type there [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Name>,
+
+    /// Draw the QR code even if standard output is no terminal
+    #[arg(long)]
+    pub qr: bool,
+
+    /// Where the key is kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// Options of `sealview cameras`.
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub struct CamerasArgs {
+    /// Where the list is kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub command: Option<CamerasCommand>,
+}
+
+/// What to do with the list of cameras.
+#[derive(Debug, Subcommand)]
+pub enum CamerasCommand {
+    /// Show the cameras that are known: name, fingerprint, key, where they were last reached
+    List,
+    /// Make a camera known
+    Add(AddCameraArgs),
+    /// Know a camera no longer
+    Forget {
+        /// What it is called in the list
+        #[arg(value_name = "NAME")]
+        name: Name,
+    },
+}
+
+/// Options of `sealview cameras add`.
+#[derive(Debug, Args)]
+pub struct AddCameraArgs {
+    /// What to call the camera
+    #[arg(value_name = "NAME")]
+    pub name: Name,
+
+    /// Its public key, sealpub1..., from `sealcam identity`
+    // Text until it is looked at: a complaint of the parser would repeat a secret that was pasted.
+    #[arg(value_name = "KEY")]
+    pub key: String,
+
+    /// Where it is; IPv6 addresses in brackets
+    #[arg(value_name = "ADDR:PORT")]
+    pub address: Option<SocketAddr>,
 }
 
 /// Options of `sealview watch`.

@@ -87,7 +87,7 @@ mod tests {
     fn config(line: &str) -> Result<WatchConfig, String> {
         let words = ["sealview", "watch", "--key", "k"].into_iter().chain(line.split_whitespace());
         let cli = Cli::try_parse_from(words).map_err(|why| why.to_string())?;
-        let Command::Watch(args) = cli.command;
+        let Command::Watch(args) = cli.command else { panic!("{line}") };
         WatchConfig::try_from(*args).map_err(|why| why.to_string())
     }
 

@@ -10,6 +10,7 @@
 //! | [`window`] | the newest frame on the screen |
 //! | [`figures`] | counts and rates; [`report`] puts them into words |
 //! | [`args`], [`config`] | the command line; settings, checked |
+//! | [`cameras`] | the cameras that are known |
 //! | [`network`], [`watch`] | the loop from the socket to the outlets, beside the window |
 //! | [`listening`], [`outlets`], [`decode`], [`memory`], [`condition`] | what that loop is made of |
 //!
@@ -19,6 +20,7 @@
 //! goes on receiving.
 
 pub mod args;
+pub mod cameras;
 pub mod condition;
 pub mod config;
 pub mod decode;

@@ -21,6 +21,7 @@ mod namespaces;
 mod allocations;
 mod camera;
 mod demo;
+mod ends;
 mod hosts;
 mod idle;
 mod keys;

@@ -162,9 +162,13 @@ fn what_fails_at_run_time_is_status_1() {
 
 #[test]
 fn help_goes_to_standard_output() {
-    for (program, lines) in
-        [(SEALCAM, ["", "stream", "keygen", "devices", "demo"].as_slice()), (SEALVIEW, &["", "watch"])]
-    {
+    for (program, lines) in [
+        (
+            SEALCAM,
+            ["", "stream", "keygen", "identity", "viewers", "viewers add", "devices", "demo"].as_slice(),
+        ),
+        (SEALVIEW, &["", "watch", "identity", "cameras", "cameras add"]),
+    ] {
         for line in lines {
             let room = Room::new("help");
             let ended =
