@@ -71,6 +71,7 @@ const CAMERA_RUN_LOOP: &[&str] = &[
     "camera/args*",
     "camera/config*",
     "camera/control*",
+    "camera/crowd*",
     "camera/demo*",
     "camera/file_config*",
     "camera/metrics*",

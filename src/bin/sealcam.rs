@@ -4,8 +4,10 @@ use std::io::stderr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sealcam::camera::args::{CheckArgs, Cli, Command, IdentityArgs, KeygenArgs, SourceArgs, StatusArgs};
-use sealcam::camera::config::StreamConfig;
+use sealcam::camera::args::{
+    CheckArgs, Cli, Command, IdentityArgs, KeygenArgs, ServeArgs, SourceArgs, StatusArgs,
+};
+use sealcam::camera::config::{Audience, StreamConfig};
 use sealcam::camera::control::Request;
 use sealcam::camera::control::client::ask;
 use sealcam::camera::demo::demo;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Command::Stream(args) => StreamConfig::try_from(*args)
             .map_err(RunError::from)
             .and_then(|config| run::stream(&config, live)),
+        Command::Serve(args) => serve(*args, live),
         Command::Run(args) => service::run(&args.config, live),
         Command::Check(args) => check(&args),
         Command::Status(args) => status(&args),
@@ -41,6 +44,11 @@ fn main() -> ExitCode {
     })
 }
 
+fn serve(mut args: ServeArgs, live: Option<LiveText<std::io::Stderr>>) -> Result<(), RunError> {
+    let control = args.control.take();
+    service::serve(StreamConfig::try_from(args)?, control, live)
+}
+
 fn check(args: &CheckArgs) -> Result<(), RunError> {
     let config = file_config::read(&args.file.config)?;
     if args.quiet {
@@ -48,9 +56,8 @@ fn check(args: &CheckArgs) -> Result<(), RunError> {
     }
     say(&Effective(&config).to_string())?;
     // Whoever checks need not be whoever may read the key.
-    if let Err(why) =
-        config.stream.key.path().and_then(|key| key_file::read(&key).map_err(|why| why.to_string()))
-    {
+    let Audience::Shared(key) = &config.stream.audience else { return Ok(()) };
+    if let Err(why) = key.path().and_then(|key| key_file::read(&key).map_err(|why| why.to_string())) {
         log::warn!("the settings are good; the key was not looked at: {why}");
     }
     Ok(())

@@ -29,6 +29,15 @@ pub fn read(path: &Path) -> Result<Area, SettingsError> {
     from_file(&SettingsFile::read(path)?)
 }
 
+/// The same from a text that came otherwise.
+///
+/// # Errors
+///
+/// [`SettingsError`] with line, column and the mend.
+pub fn parse(text: &str) -> Result<Area, SettingsError> {
+    from_file(&SettingsFile::from_text(Path::new("area"), text))
+}
+
 fn from_file(file: &SettingsFile) -> Result<Area, SettingsError> {
     let raw: Raw = file.parse(EXAMPLE)?;
     let selected = corners(file, Rect::Selected.name(), &raw.selected_rect)?;

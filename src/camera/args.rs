@@ -1,9 +1,11 @@
 //! The command line of `sealcam`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::audience::DEFAULT_LISTEN;
 use super::v4l2::FormatChoice;
 use super::values::{CodePoint, Fps, Hops, Percent, Quality, Size, SourceSpec};
 use crate::wire::{Name, Role};
@@ -38,6 +40,8 @@ Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
 pub enum Command {
     /// Send to one address or multicast group under a shared key
     Stream(Box<StreamArgs>),
+    /// Send to paired viewers, each with a key of its own, admitted and removed at will
+    Serve(Box<ServeArgs>),
     /// Run as a service: send what a configuration file says, until told to stop
     Run(ConfigArgs),
     /// Check a configuration file and print the settings that are in effect
@@ -88,6 +92,56 @@ pub struct StreamArgs {
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it")]
+    pub sending: SendingArgs,
+}
+
+/// Options of `sealcam serve`.
+#[derive(Debug, Args)]
+#[command(after_help = TOUCHED)]
+pub struct ServeArgs {
+    /// Where viewers come to; [::] is every address of this machine
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_LISTEN)]
+    pub listen: SocketAddr,
+
+    /// What the camera calls itself [default: the machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Name>,
+
+    /// Viewers at once
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_viewers: u8,
+
+    /// Let a viewer go that has not been heard for so long
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u8).range(3..))]
+    pub idle: u8,
+
+    /// Capture only while somebody watches
+    #[arg(long)]
+    pub on_demand: bool,
+
+    /// Do not sign frames: every viewer can then forge them for the others; saves CPU and about one datagram in
+    /// thirty. Figures and viewers tell of it
+    #[arg(long)]
+    pub unsigned: bool,
+
+    /// Send to this multicast group as well, for the viewers that ask for it; handshakes stay with the listener
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub group: Option<SocketAddr>,
+
+    /// The control socket, for `status`, `source`, `pair` and `viewers` [default: /run/sealcam/control.sock]
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it")]
+    pub sending: SendingArgs,
+}
+
+/// What is sent, and how.
+#[derive(Debug, Args)]
+pub struct SendingArgs {
     /// Where frames come from
     #[arg(long, value_name = "SRC", default_value = "/dev/video0", help = SOURCES)]
     pub source: SourceSpec,

@@ -8,7 +8,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::area;
-use super::args::StreamArgs;
+use super::args::{SendingArgs, ServeArgs, StreamArgs};
+pub use super::audience::{Audience, PairedSettings};
 use super::camera_config::CameraConfig;
 use super::destination::{Destination, HostName};
 use super::pattern::{PatternError, PatternSpec};
@@ -19,6 +20,8 @@ use crate::area::Area;
 use crate::exit::RunError;
 use crate::net::{DEFAULT_DSCP, Interface, SendOptions};
 use crate::proto::fragment;
+use crate::proto::manifest::MIN_SIGNED_DATAGRAM;
+use crate::time::Duration;
 
 /// Quality of frames that are encoded here, unless something else is asked for.
 pub const DEFAULT_QUALITY: u8 = 80;
@@ -88,8 +91,8 @@ pub struct StreamConfig {
     pub send: SendOptions,
     /// The destination's name, if it is written as one.
     pub name: Option<HostName>,
-    /// Where the key is.
-    pub key: KeyPlace,
+    /// Who may watch.
+    pub audience: Audience,
     /// What can be sent: 1 to [`MOST_SOURCES`] sources, with names of their own.
     pub sources: Vec<NamedSource>,
     /// Bytes of a full datagram; `None` chooses by the route.
@@ -110,7 +113,7 @@ impl StreamConfig {
     /// Whether the destination's name has not been looked up: nothing leaves then.
     #[must_use]
     pub const fn is_pending(&self) -> bool {
-        self.send.to.ip().is_unspecified()
+        matches!(self.audience, Audience::Shared(_)) && self.send.to.ip().is_unspecified()
     }
 
     /// Sends to `to` from now on, which is the address of the destination's name.
@@ -134,7 +137,12 @@ impl StreamConfig {
     /// The destination as it was written.
     #[must_use]
     pub fn destination(&self) -> String {
-        self.name.as_ref().map_or_else(|| self.send.to.to_string(), HostName::to_string)
+        match &self.audience {
+            Audience::Paired(paired) => format!("paired viewers at {}", paired.listen),
+            Audience::Shared(_) => {
+                self.name.as_ref().map_or_else(|| self.send.to.to_string(), HostName::to_string)
+            }
+        }
     }
 }
 
@@ -149,10 +157,8 @@ fn check_loopback(loopback: bool, to: SocketAddr) -> Result<(), ConfigError> {
 /// Settings of a stream as they were written: each valid by itself, not yet checked against the others.
 #[derive(Debug, Clone)]
 pub struct StreamDraft {
-    /// `ADDR:PORT`.
-    pub to: String,
-    /// Where the key is.
-    pub key: KeyPlace,
+    /// `ADDR:PORT`, and where the key is; or the settings of paired viewers.
+    pub audience: AudienceDraft,
     /// What can be sent.
     pub sources: Vec<SourceDraft>,
     /// Bytes of a full datagram.
@@ -175,6 +181,20 @@ pub struct StreamDraft {
     pub state: Option<PathBuf>,
     /// What messages call these settings.
     pub spelling: Spelling,
+}
+
+/// Who may watch, as it was written.
+#[derive(Debug, Clone)]
+pub enum AudienceDraft {
+    /// Whoever holds a key.
+    Shared {
+        /// `ADDR:PORT`.
+        to: String,
+        /// Where the key is.
+        key: KeyPlace,
+    },
+    /// Viewers that were let in.
+    Paired(PairedSettings),
 }
 
 /// A source as it was written.
@@ -231,6 +251,28 @@ impl From<ConfigError> for RunError {
 
 impl From<StreamArgs> for StreamDraft {
     fn from(args: StreamArgs) -> Self {
+        let key = KeyPlace::File(args.key);
+        Self::of(AudienceDraft::Shared { to: args.destination, key }, args.sending)
+    }
+}
+
+impl From<ServeArgs> for StreamDraft {
+    fn from(args: ServeArgs) -> Self {
+        let paired = PairedSettings {
+            listen: args.listen,
+            name: args.name,
+            max_viewers: args.max_viewers.into(),
+            idle: Duration::from_secs(args.idle.into()),
+            signed: !args.unsigned,
+            on_demand: args.on_demand,
+            group: args.group,
+        };
+        Self::of(AudienceDraft::Paired(paired), args.sending)
+    }
+}
+
+impl StreamDraft {
+    fn of(audience: AudienceDraft, args: SendingArgs) -> Self {
         let source = SourceDraft {
             name: None,
             source: args.source,
@@ -243,8 +285,7 @@ impl From<StreamArgs> for StreamDraft {
             controls: Vec::new(),
         };
         Self {
-            to: args.destination,
-            key: KeyPlace::File(args.key),
+            audience,
             sources: vec![source],
             packet_size: args.packet_size,
             pace: Some(args.pace),
@@ -268,22 +309,23 @@ impl TryFrom<StreamArgs> for StreamConfig {
     }
 }
 
+impl TryFrom<ServeArgs> for StreamConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: ServeArgs) -> Result<Self, ConfigError> {
+        StreamDraft::from(args).try_into()
+    }
+}
+
 impl TryFrom<StreamDraft> for StreamConfig {
     type Error = ConfigError;
 
     fn try_from(draft: StreamDraft) -> Result<Self, ConfigError> {
         let sources = named_sources(draft.sources)?;
         if let Some(size) = draft.packet_size {
-            fragment::shard_len(size).map_err(|why| ConfigError::of(Setting::PacketSize, why))?;
+            check_packet_size(size, &draft.audience)?;
         }
-        let to = draft.to.parse().map_err(|why: String| ConfigError::of(Setting::Destination, why))?;
-        let (to, name) = match to {
-            Destination::Address(to) => {
-                check_loopback(draft.loopback, to)?;
-                (to, None)
-            }
-            Destination::Name(name) => ((Ipv4Addr::UNSPECIFIED, name.port()).into(), Some(name)),
-        };
+        let (to, name, audience) = audience(draft.audience, draft.loopback)?;
         let send = SendOptions {
             interface: draft.interface,
             loopback: draft.loopback,
@@ -294,7 +336,7 @@ impl TryFrom<StreamDraft> for StreamConfig {
         Ok(Self {
             send,
             name,
-            key: draft.key,
+            audience,
             sources,
             packet_size: draft.packet_size,
             pace_percent: draft.pace.map_or(DEFAULT_PACE, Percent::get),
@@ -303,6 +345,50 @@ impl TryFrom<StreamDraft> for StreamConfig {
             state: draft.state,
             spelling: draft.spelling,
         })
+    }
+}
+
+fn check_packet_size(size: usize, audience: &AudienceDraft) -> Result<(), ConfigError> {
+    let wrong = |why: &dyn fmt::Display| ConfigError::of(Setting::PacketSize, why);
+    fragment::shard_len(size).map_err(|why| wrong(&why))?;
+    let signed = matches!(audience, AudienceDraft::Paired(PairedSettings { signed: true, .. }));
+    if signed && size < MIN_SIGNED_DATAGRAM {
+        return Err(wrong(&format!(
+            "{size} is too small for signed frames, which need {MIN_SIGNED_DATAGRAM} at least; use a larger one"
+        )));
+    }
+    Ok(())
+}
+
+type Addressed = (SocketAddr, Option<HostName>, Audience);
+
+/// Where frames go, and who may watch.
+fn audience(draft: AudienceDraft, loopback: bool) -> Result<Addressed, ConfigError> {
+    match draft {
+        AudienceDraft::Shared { to, key } => {
+            let to = to.parse().map_err(|why: String| ConfigError::of(Setting::Destination, why))?;
+            let (to, name) = match to {
+                Destination::Address(to) => {
+                    check_loopback(loopback, to)?;
+                    (to, None)
+                }
+                Destination::Name(name) => ((Ipv4Addr::UNSPECIFIED, name.port()).into(), Some(name)),
+            };
+            Ok((to, name, Audience::Shared(key)))
+        }
+        AudienceDraft::Paired(paired) => {
+            let to = paired.group.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+            if paired.group.is_some_and(|group| !group.ip().is_multicast() || group.port() == 0) {
+                let why = format!("{to} is no multicast group with a port, such as 239.1.2.3:5000");
+                return Err(ConfigError::of(Setting::Group, why));
+            }
+            if paired.listen.port() == 0 || paired.listen.ip().is_multicast() {
+                let why = format!("{} is no address with a port to listen at", paired.listen);
+                return Err(ConfigError::of(Setting::Listen, why));
+            }
+            check_loopback(loopback, to)?;
+            Ok((to, None, Audience::Paired(paired)))
+        }
     }
 }
 

@@ -11,8 +11,9 @@
 //! | [`area`], [`camera_config`], [`settings_file`], [`size`] | JSON settings, with line and column of what is wrong |
 //! | [`flow`], [`watchdog`], [`stand_in`] | whether pictures flow, and what is done where they cannot |
 //! | [`server`], [`http`], [`notify`], [`board`], [`sandbox`] | a service's doors, systemd, the board, the kernel's fences |
-//! | [`args`], [`values`], [`spelling`], [`config`], [`file_config`] | the command line; the file; settings, checked |
+//! | [`args`], [`values`], [`spelling`], [`audience`], [`config`], [`file_config`] | the command line; the file; settings, checked |
 //! | [`open`], [`pipeline`], [`streaming`] | from a source to the network |
+//! | [`crowd`] | paired viewers: their socket, who they are, what they ask for |
 //! | [`run`], [`reporter`], [`stats`] | the loop, and what is told of it |
 //! | [`service`], [`reload`], [`control`], [`status`], [`metrics`] | `sealcam run`, and who speaks to it |
 //! | [`viewers`] | whom the camera lets in |
@@ -20,12 +21,14 @@
 
 pub mod area;
 pub mod args;
+pub mod audience;
 pub mod avi;
 pub mod board;
 pub mod camera_config;
 pub mod canvas;
 pub mod config;
 pub mod control;
+pub mod crowd;
 pub mod demo;
 pub mod destination;
 pub mod devices;

@@ -40,7 +40,7 @@ impl Plan {
     #[must_use]
     pub fn new(old: &ServiceConfig, active: Option<usize>, new: &ServiceConfig) -> Self {
         let (before, after) = (&old.stream, &new.stream);
-        let network = before.send != after.send;
+        let network = before.send != after.send && !is_paired(old, new);
         let target = target(old, active, new);
         let source = match (active.map(|at| &before.sources[at]), target.map(|at| &after.sources[at])) {
             (None, None) => SourceChange::Keep,
@@ -84,11 +84,17 @@ fn change(old: &PictureSettings, new: &PictureSettings) -> SourceChange {
     if old.source != new.source || asked_of_it { SourceChange::Open } else { SourceChange::Retune }
 }
 
+fn is_paired(old: &ServiceConfig, new: &ServiceConfig) -> bool {
+    [old, new].iter().any(|config| config.stream.audience.paired().is_some())
+}
+
 /// Settings that only the start of the process can put into effect.
 fn restart(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
     let (before, after) = (&old.stream, &new.stream);
+    let paired = is_paired(old, new);
     let changed = [
-        ("stream.key", before.key != after.key),
+        ("stream.key", before.audience != after.audience && !paired),
+        ("serve", paired && (before.audience != after.audience || before.send != after.send)),
         ("stream.frames", before.frames != after.frames),
         ("stream.stats-json", before.stats_json != after.stats_json),
         ("service.state", before.state != after.state),
@@ -102,7 +108,7 @@ fn restart(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
 #[must_use]
 pub fn kept(old: &ServiceConfig, new: ServiceConfig) -> ServiceConfig {
     let stream = StreamConfig {
-        key: old.stream.key.clone(),
+        audience: old.stream.audience.clone(),
         frames: old.stream.frames,
         stats_json: old.stream.stats_json.clone(),
         state: old.stream.state.clone(),
@@ -131,6 +137,7 @@ pub fn changed_sources(old: &[NamedSource], new: &[NamedSource]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::config::{Audience, KeyPlace};
     use crate::camera::file_config;
     use std::path::Path;
 
@@ -214,10 +221,10 @@ mod tests {
     fn a_key_waits_for_a_restart_and_the_old_one_stays() {
         let old = plain();
         let mut new = config("pace = 1", "", "");
-        new.stream.key = crate::camera::config::KeyPlace::File("other".into());
+        new.stream.audience = Audience::Shared(KeyPlace::File("other".into()));
         assert_eq!(Plan::new(&old, Some(0), &new).restart, ["stream.key"]);
         let kept = kept(&old, new.clone());
-        assert_eq!((kept.stream.key.clone(), kept.stream.pace_percent), (old.stream.key, 1));
+        assert_eq!((kept.stream.audience.clone(), kept.stream.pace_percent), (old.stream.audience, 1));
         // Asked again, it is told again.
         assert_eq!(Plan::new(&kept, Some(0), &new).restart, ["stream.key"]);
     }

@@ -93,7 +93,7 @@ fn look_up(config: &mut StreamConfig) -> Result<(), RunError> {
 }
 
 /// A file that cannot be played is named as it is; whoever wrote a command is told where to look.
-fn name_option(config: &StreamConfig, why: RunError) -> RunError {
+pub(super) fn name_option(config: &StreamConfig, why: RunError) -> RunError {
     match (&config.sources[0].picture.source, why) {
         (SourceSpec::File(_), RunError::Usage(why)) => RunError::Usage(format!("--source: {why}")),
         (_, why) => why,

@@ -34,6 +34,10 @@ const NAMES: [&str; 16] = [
 pub enum Setting {
     /// The destination.
     Destination,
+    /// `--listen`.
+    Listen,
+    /// `--group`.
+    Group,
     /// `--loopback`.
     Loopback,
     /// `--packet-size`.
@@ -55,6 +59,8 @@ impl Setting {
     pub(super) const fn option(self) -> &'static str {
         match self {
             Self::Destination => "ADDR:PORT",
+            Self::Listen => "--listen",
+            Self::Group => "--group",
             Self::Loopback => "--loopback",
             Self::PacketSize => "--packet-size",
             Self::Sources | Self::Name(_) | Self::Source(_) => "--source",
@@ -67,6 +73,8 @@ impl Setting {
     pub(super) const fn key(self) -> &'static str {
         match self {
             Self::Destination => "to",
+            Self::Listen => "listen",
+            Self::Group => "group",
             Self::Loopback => "loopback",
             Self::PacketSize => "packet-size",
             Self::Sources | Self::Source(_) => "source",

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::board::Board;
-use super::control::SourceState;
+use super::control::{SourceState, ViewerState};
 use super::sandbox::Sandbox;
 use super::stats::{Json, Percentiles};
 
@@ -14,7 +14,7 @@ use super::stats::{Json, Percentiles};
 pub struct Status {
     /// Of the program.
     pub version: String,
-    /// The configuration file.
+    /// The configuration file; empty if there is none.
     pub config: String,
     /// The number of the stream.
     pub stream: String,
@@ -45,6 +45,57 @@ pub struct Status {
     /// What the configuration file asks for since it was read again, and only a restart can give.
     #[serde(default)]
     pub restart_needed: Vec<String>,
+    /// Paired viewers, if the stream is for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
+}
+
+/// How things stand with paired viewers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paired {
+    /// Whether frames are signed, so that no viewer can forge them for another.
+    pub signed: bool,
+    /// Who watches.
+    pub viewers: Vec<ViewerState>,
+    /// Handshakes that viewers have confirmed.
+    pub confirmed: u64,
+    /// Handshakes of keys that are not let in.
+    pub not_listed: u64,
+    /// Handshakes refused because there were enough viewers.
+    pub full: u64,
+    /// First messages answered with a cookie, because there were too many.
+    pub cookies: u64,
+    /// First messages of whoever does not know this camera's key, and too many from one prefix.
+    pub turned_away: u64,
+    /// Datagrams of sessions that did not open, were replayed, or of no session.
+    pub refused: u64,
+    /// Viewers that have moved to another address.
+    pub moved: u64,
+    /// Media keys that have taken over from another.
+    pub key_changes: u64,
+    /// Frames that nobody was there to see.
+    pub unwatched: u64,
+}
+
+impl fmt::Display for Paired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames = if self.signed { "frames are signed" } else { "frames are NOT SIGNED" };
+        writeln!(
+            f,
+            "viewers   {} watching; {frames}; {} handshakes, {} not let in, {} turned away or asked to come back, \
+             {} key changes",
+            self.viewers.len(),
+            self.confirmed,
+            self.not_listed + self.full,
+            self.turned_away + self.cookies,
+            self.key_changes
+        )?;
+        for ViewerState { name, role, address, joined_s, .. } in &self.viewers {
+            let address = address.as_deref().unwrap_or("no proven address yet");
+            writeln!(f, "  {name}  {role}  {address}  for {} s", joined_s.unwrap_or_default())?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether new pictures flow.
@@ -114,12 +165,18 @@ impl fmt::Display for Status {
             let millis = |micros: u32| f64::from(micros) / 1e3;
             writeln!(f, "latency   capture to sent {:.1} ms (99 %: {:.1} ms)", millis(p50), millis(p99))?;
         }
+        if let Some(paired) = &self.paired {
+            write!(f, "{paired}")?;
+        }
         board(f, &self.board)?;
         writeln!(f, "sandbox   {}", self.sandbox)?;
         for what in &self.restart_needed {
             writeln!(f, "restart   needed: {what}")?;
         }
-        write!(f, "running   {:.0} s, version {}, {}, ", figures.seconds, self.version, self.config)?;
+        write!(f, "running   {:.0} s, version {}, ", figures.seconds, self.version)?;
+        if !self.config.is_empty() {
+            write!(f, "{}, ", self.config)?;
+        }
         writeln!(f, "key {}, stream {}", self.key, self.stream)
     }
 }

@@ -26,3 +26,16 @@ pub mod viewers;
 pub fn random(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(|why| std::io::Error::other(format!("no randomness: {why}")))
 }
+
+/// The operating system's generator, for the protocol core.
+///
+/// A system that has begun to give randomness does not stop; should it, the program ends at once rather than
+/// go on with a key that could be guessed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KernelRandom;
+
+impl crate::proto::random::Random for KernelRandom {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        random(bytes).unwrap_or_else(|why| panic!("{why}"));
+    }
+}

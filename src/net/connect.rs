@@ -179,7 +179,7 @@ fn path_mtu(socket: &Socket, to: SocketAddr) -> Option<usize> {
 }
 
 /// Sets don't-fragment on every datagram; one that is too large is answered with `EMSGSIZE`.
-fn forbid_fragments(socket: &Socket, to: SocketAddr) -> io::Result<()> {
+pub(super) fn forbid_fragments(socket: &Socket, to: SocketAddr) -> io::Result<()> {
     if to.is_ipv4() {
         return sys::set_int(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO);
     }
@@ -187,7 +187,7 @@ fn forbid_fragments(socket: &Socket, to: SocketAddr) -> io::Result<()> {
     sys::set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)
 }
 
-fn mark(socket: &Socket, to: SocketAddr, dscp: u8) -> io::Result<()> {
+pub(super) fn mark(socket: &Socket, to: SocketAddr, dscp: u8) -> io::Result<()> {
     let class = u32::from(dscp) << 2;
     if to.is_ipv4() { socket.set_tos_v4(class) } else { socket.set_tclass_v6(class) }?;
     // For IPv4 the kernel also derives the queueing priority from what these bits meant before DSCP:

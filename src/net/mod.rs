@@ -11,6 +11,7 @@
 //! | `interface`, `links` | naming a network interface; which ones there are |
 //! | `sender`, `connect`, `batch` | the sender: its life, its socket, and how a run becomes system calls |
 //! | `receiver`, `place` | the receiver, and where it listens |
+//! | `many` | one socket for many viewers |
 //! | `group` | joining and leaving a group |
 //! | `received` | what receivers tell |
 //! | `buffers` | the kernel's buffers: asked for, granted |
@@ -35,6 +36,8 @@ mod connect;
 #[cfg(target_os = "linux")]
 mod links;
 #[cfg(target_os = "linux")]
+mod many;
+#[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
 mod receiver;
@@ -57,6 +60,8 @@ pub use received::{Other, Ready, ReceiveCounters};
 
 #[cfg(target_os = "linux")]
 pub use batch::{Outcome, SendCounters, Sent};
+#[cfg(target_os = "linux")]
+pub use many::{ManyOptions, ManySocket};
 #[cfg(target_os = "linux")]
 pub use receiver::MediaReceiver;
 #[cfg(target_os = "linux")]

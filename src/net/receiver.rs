@@ -190,6 +190,11 @@ impl MediaReceiver {
         self.socket.local_addr().ok()?.as_socket()
     }
 
+    /// The socket itself, for whoever also sends from it.
+    pub(super) const fn socket_ref(&self) -> &Socket {
+        &self.socket
+    }
+
     /// The socket, to wait for datagrams together with other things.
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {

@@ -331,15 +331,15 @@ struct Kernel<'a>(&'a Connection);
 impl Calls for Kernel<'_> {
     fn segmented(&mut self, bytes: &[u8], datagram: usize) -> Result<usize, Errno> {
         let segment = u16::try_from(datagram).map_err(|_| Errno::EMSGSIZE)?;
-        sys::send_segmented(self.0.socket.as_fd(), bytes, segment)
+        sys::send_segmented(self.0.socket.as_fd(), None, bytes, segment)
     }
 
     fn many(&mut self, bytes: &[u8], datagram: usize) -> Result<usize, Errno> {
-        sys::send_many(self.0.socket.as_fd(), bytes, datagram)
+        sys::send_many(self.0.socket.as_fd(), None, bytes, datagram)
     }
 
     fn single(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        sys::send_one(self.0.socket.as_fd(), bytes)
+        sys::send_one(self.0.socket.as_fd(), None, bytes)
     }
 
     fn limit(&self) -> Option<usize> {

@@ -7,7 +7,7 @@
 
 use libc::{c_int, c_void};
 use nix::errno::Errno;
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 use std::mem::{size_of, size_of_val, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -29,14 +29,29 @@ const _: () = assert!(align_of::<Control>() >= align_of::<libc::cmsghdr>());
 // SAFETY: CMSG_SPACE only computes.
 const _: () = assert!(unsafe { libc::CMSG_SPACE(4) } as usize * 2 <= size_of::<Control>());
 
+/// Names the destination of a message; a connected socket needs none.
+fn address_to(header: &mut libc::msghdr, to: Option<&SockAddr>) {
+    if let Some(to) = to {
+        // The kernel does not write through the address of a send.
+        header.msg_name = to.as_ptr().cast_mut().cast();
+        header.msg_namelen = to.len();
+    }
+}
+
 /// Sends `bytes` as datagrams of `segment` bytes (the last may be shorter) in one message: all or none.
 ///
 /// At most [`MOST_SEGMENTS`] datagrams and what one IP packet can hold, else `EINVAL` or `EMSGSIZE`.
-pub(super) fn send_segmented(fd: BorrowedFd<'_>, bytes: &[u8], segment: u16) -> Result<usize, Errno> {
+pub(super) fn send_segmented(
+    fd: BorrowedFd<'_>,
+    to: Option<&SockAddr>,
+    bytes: &[u8],
+    segment: u16,
+) -> Result<usize, Errno> {
     let mut iovec = readable(bytes);
     let mut control = Control([0; 64]);
     // SAFETY: all-zero is a valid msghdr; the padding that some C libraries have is not nameable.
     let mut header: libc::msghdr = unsafe { zeroed() };
+    address_to(&mut header, to);
     header.msg_iov = &raw mut iovec;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
@@ -50,14 +65,19 @@ pub(super) fn send_segmented(fd: BorrowedFd<'_>, bytes: &[u8], segment: u16) -> 
         (*message).cmsg_len = libc::CMSG_LEN(2) as _;
         libc::CMSG_DATA(message).cast::<u16>().write_unaligned(segment);
     }
-    // SAFETY: `header` points at `iovec` and `control`, both alive; the kernel only reads `bytes`.
+    // SAFETY: `header` points at `iovec`, `control` and `to`, all alive; the kernel only reads `bytes`.
     let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
     Errno::result(sent).map(isize::unsigned_abs)
 }
 
 /// Sends the first datagrams of `bytes`, each of `datagram` bytes but the last, in one call. Returns how
 /// many were accepted, at least one.
-pub(super) fn send_many(fd: BorrowedFd<'_>, bytes: &[u8], datagram: usize) -> Result<usize, Errno> {
+pub(super) fn send_many(
+    fd: BorrowedFd<'_>,
+    to: Option<&SockAddr>,
+    bytes: &[u8],
+    datagram: usize,
+) -> Result<usize, Errno> {
     // SAFETY: all-zero is a valid iovec (null, empty) and a valid mmsghdr.
     let mut iovecs: [libc::iovec; MOST_SEGMENTS] = unsafe { zeroed() };
     // SAFETY: as above.
@@ -67,18 +87,23 @@ pub(super) fn send_many(fd: BorrowedFd<'_>, bytes: &[u8], datagram: usize) -> Re
         *iovec = readable(piece);
         header.msg_hdr.msg_iov = iovec;
         header.msg_hdr.msg_iovlen = 1;
+        address_to(&mut header.msg_hdr, to);
         count += 1;
     }
-    // SAFETY: the first `count` headers point at as many iovecs, all alive; the kernel only reads `bytes`.
+    // SAFETY: the first `count` headers point at as many iovecs and at `to`, all alive; the kernel only reads `bytes`.
     let sent =
         unsafe { libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT as _) };
     Errno::result(sent).map(|n| n.unsigned_abs() as usize)
 }
 
 /// Sends one datagram.
-pub(super) fn send_one(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Errno> {
-    // SAFETY: the kernel reads `bytes.len()` bytes at `bytes`.
-    let sent = unsafe { libc::send(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_DONTWAIT) };
+pub(super) fn send_one(fd: BorrowedFd<'_>, to: Option<&SockAddr>, bytes: &[u8]) -> Result<usize, Errno> {
+    let (name, len) = to.map_or((std::ptr::null(), 0), |to| (to.as_ptr().cast(), to.len()));
+    // SAFETY: the kernel reads `bytes.len()` bytes at `bytes` and `len` at `name`, which is null if that is 0.
+    let sent = unsafe {
+        let (fd, flags) = (fd.as_raw_fd(), libc::MSG_DONTWAIT);
+        libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), flags, name, len)
+    };
     Errno::result(sent).map(isize::unsigned_abs)
 }
 

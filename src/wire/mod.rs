@@ -25,6 +25,9 @@ pub use stream_id::StreamId;
 /// The only version there is; there is no negotiation.
 pub const VERSION: u8 = 1;
 
+/// The UDP port at which cameras meet paired viewers, unless they are told otherwise.
+pub const DEFAULT_PORT: u16 = 5004;
+
 /// Bytes of the Poly1305 tag that ends every sealed datagram (RFC 8439 section 2.8).
 pub const TAG_LEN: usize = 16;
 

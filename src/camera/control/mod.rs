@@ -9,8 +9,14 @@
 //! {"do":"sources"}                     -> {"ok":true,"active":"front","sources":[{"name":"front",...}]}
 //! {"do":"source","name":"front"}       -> {"ok":true,"active":"front","sources":[...]}
 //! {"do":"source","name":"off"}         -> {"ok":true,"sources":[...]}
+//! {"do":"tune","quality":70}           -> {"ok":true,"picture":"..."}    and fps, size, source, area, controls
+//! {"do":"viewers","from":0}            -> {"ok":true,"viewers":[{"name":"anna",...}],"next":8}
+//! {"do":"viewer-add","name":"anna","key":"sealpub1...","role":"view"}
+//! {"do":"viewer-remove","name":"anna"} -> {"ok":true,...}
 //! anything else                        -> {"ok":false,"error":"what is wrong, and the mend"}
 //! ```
+//!
+//! A paired viewer asks the same inside its session, as far as its role goes.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -25,5 +31,5 @@ mod protocol;
 mod socket;
 
 pub(crate) use protocol::respond;
-pub use protocol::{Reply, Request, SourceState, parse};
+pub use protocol::{Reply, Request, SourceState, Tune, ViewerState, parse, parse_line};
 pub use socket::{ControlSocket, default_path};

@@ -1,13 +1,16 @@
 //! Requests and answers.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::camera::config::LONGEST_NAME;
 use crate::camera::server::{LONGEST_REQUEST, Response};
 use crate::camera::status::Status;
+use crate::wire::Role;
 
 /// What is asked of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// What it does.
@@ -19,6 +22,70 @@ pub enum Request {
         /// The source.
         name: String,
     },
+    /// Change the picture of the source that is sent, until the service starts again or reads its file.
+    Tune(Box<Tune>),
+    /// Who is let in, and who watches.
+    Viewers {
+        /// Leave out so many: an answer to a viewer has to fit into a datagram.
+        #[serde(default)]
+        from: usize,
+    },
+    /// Let a viewer in.
+    ViewerAdd {
+        /// What to call it.
+        name: String,
+        /// Its public key, `sealpub1...`.
+        key: String,
+        /// What it may do: `view` unless given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+    },
+    /// Let a viewer in no longer.
+    ViewerRemove {
+        /// What it is called.
+        name: String,
+    },
+}
+
+impl Request {
+    /// What a viewer must be allowed to ask for this.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        match self {
+            Self::Status {} | Self::Sources {} => Role::View,
+            Self::Source { .. } | Self::Tune(_) => Role::Tune,
+            Self::Viewers { .. } | Self::ViewerAdd { .. } | Self::ViewerRemove { .. } => Role::Admin,
+        }
+    }
+}
+
+/// What is to be changed about the picture; the rest stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tune {
+    /// JPEG quality, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u8>,
+    /// Most frames per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps: Option<f64>,
+    /// `WIDTHxHEIGHT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The source to switch to first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The area to rectify, as in an area file; null for the whole picture.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub area: Option<serde_json::Value>,
+    /// Controls of the camera, such as `exposure_time_absolute`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub controls: BTreeMap<String, serde_json::Value>,
+}
+
+/// `null` is a value here, and not the want of one.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(value).map(Some)
 }
 
 /// What the service answers.
@@ -38,6 +105,32 @@ pub struct Reply {
     /// What the service does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Box<Status>>,
+    /// Who is let in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub viewers: Vec<ViewerState>,
+    /// There are more of them: ask again from this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<usize>,
+    /// What the picture is now, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+}
+
+/// A viewer that is let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewerState {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub role: String,
+    /// Its public key.
+    pub key: String,
+    /// Where it watches from; none while it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// For how many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_s: Option<u64>,
 }
 
 /// A source that can be switched to.
@@ -73,19 +166,29 @@ impl Reply {
 /// # Errors
 ///
 /// The answer to what is no request.
-pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Reply> {
+pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Box<Reply>> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
         if bytes.len() >= LONGEST_REQUEST {
-            return Err(Reply::refusal(format!("a request is one line of at most {LONGEST_REQUEST} bytes")));
+            let why = format!("a request is one line of at most {LONGEST_REQUEST} bytes");
+            return Err(Box::new(Reply::refusal(why)));
         }
         return Ok(None);
     };
-    match serde_json::from_slice(&bytes[..end]) {
-        Ok(Request::Source { name }) if name.len() > LONGEST_NAME => Err(Reply::refusal(format!(
+    parse_line(&bytes[..end]).map(Some)
+}
+
+/// Takes a whole line for a request.
+///
+/// # Errors
+///
+/// The answer to what is no request.
+pub fn parse_line(line: &[u8]) -> Result<Request, Box<Reply>> {
+    match serde_json::from_slice(line) {
+        Ok(Request::Source { name }) if name.len() > LONGEST_NAME => Err(Box::new(Reply::refusal(format!(
             "no source is called so: a name has at most {LONGEST_NAME} characters"
-        ))),
-        Ok(request) => Ok(Some(request)),
-        Err(why) => Err(Reply::refusal(format!("not a request: {why}"))),
+        )))),
+        Ok(request) => Ok(request),
+        Err(why) => Err(Box::new(Reply::refusal(format!("not a request: {why}")))),
     }
 }
 

@@ -8,6 +8,11 @@
 //! key = "credential:secret.key"       # or a path
 //! pace = 25                           # and interface, loopback, ttl, dscp, packet-size, frames, stats-json
 //!
+//! # or, in the place of [stream]:
+//! [serve]
+//! listen = "[::]:5004"                # and name, max-viewers, idle, signed, on-demand, group, and what [stream]
+//!                                     # has but `to` and `key`
+//!
 //! [[source]]                          # one or more; the first is sent at the start
 //! name = "front"
 //! source = "/dev/video0"
@@ -159,7 +164,7 @@ fn from_file(file: &SettingsFile, reach: &Reach) -> Result<ServiceConfig, Unusab
     let active = tables.service.active.clone();
     let control = tables.service.control.as_ref().map(|path| tables::below(folder, path));
     let (landlock, health) = (tables.service.landlock, tables.health.listen.as_ref().map(|listen| listen.0));
-    let draft = tables.draft(folder);
+    let draft = tables.draft(folder).map_err(|(at, why)| file.error_at(at, why.to_owned()))?;
     for (number, source) in draft.sources.iter().enumerate() {
         if let Err((setting, problem)) = within(reach, number, source) {
             let error = file.error_at(places.of_setting(setting), format!("{}: {problem}", setting.key()));
@@ -265,7 +270,9 @@ fn for_people(message: &str) -> String {
 
 /// Where in the text the settings stand that are checked against each other.
 struct Places {
+    /// `to` of a stream, `listen` of paired viewers, or their table.
     destination: Range<usize>,
+    group: Option<Range<usize>>,
     loopback: Option<Range<usize>>,
     packet_size: Option<Range<usize>>,
     sources: Vec<SourcePlaces>,
@@ -281,7 +288,14 @@ struct SourcePlaces {
 
 impl Places {
     fn of(tables: &Tables) -> Self {
-        let stream = &tables.stream;
+        let stream = tables.stream.as_ref().map(Spanned::get_ref);
+        let serve = tables.serve.as_ref();
+        let table = serve.map_or(0..0, Spanned::span);
+        let serve = serve.map(Spanned::get_ref);
+        let listen = serve.and_then(|serve| serve.listen.as_ref()).map(Spanned::span);
+        let loopback = stream.and_then(|s| s.loopback.as_ref()).or(serve.and_then(|s| s.loopback.as_ref()));
+        let packet_size =
+            stream.and_then(|s| s.packet_size.as_ref()).or(serve.and_then(|s| s.packet_size.as_ref()));
         let sources = tables.source.iter().map(|table| {
             let source = table.get_ref();
             SourcePlaces {
@@ -293,9 +307,10 @@ impl Places {
             }
         });
         Self {
-            destination: stream.to.span(),
-            loopback: stream.loopback.as_ref().map(Spanned::span),
-            packet_size: stream.packet_size.as_ref().map(Spanned::span),
+            destination: stream.map(|stream| stream.to.span()).or(listen).unwrap_or(table),
+            group: serve.and_then(|serve| serve.group.as_ref()).map(Spanned::span),
+            loopback: loopback.map(Spanned::span),
+            packet_size: packet_size.map(Spanned::span),
             sources: sources.collect(),
         }
     }
@@ -306,7 +321,8 @@ impl Places {
             Some(place(source).clone().unwrap_or_else(|| source.table.clone()))
         };
         let place = match setting {
-            Setting::Destination => Some(self.destination.clone()),
+            Setting::Destination | Setting::Listen => Some(self.destination.clone()),
+            Setting::Group => self.group.clone(),
             Setting::Loopback => self.loopback.clone(),
             Setting::PacketSize => self.packet_size.clone(),
             Setting::Sources => self.sources.last().map(|source| source.table.clone()),

@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 
 use super::{SCHEMA, ServiceConfig};
-use crate::camera::config::{DEFAULT_QUALITY, NamedSource, OFF, SourceSpec, StreamConfig};
+use crate::camera::config::{
+    Audience, DEFAULT_QUALITY, NamedSource, OFF, PairedSettings, SourceSpec, StreamConfig,
+};
 use crate::camera::control;
 use crate::camera::v4l2::{ControlSetting, ControlValue};
 use crate::net::Interface;
@@ -38,7 +40,12 @@ impl Display for Effective<'_> {
 
 fn stream(f: &mut fmt::Formatter<'_>, config: &StreamConfig) -> fmt::Result {
     let send = &config.send;
-    writeln!(f, "[stream]\nto = {}\nkey = {}", Quoted(config.destination()), Quoted(&config.key))?;
+    match &config.audience {
+        Audience::Shared(key) => {
+            writeln!(f, "[stream]\nto = {}\nkey = {}", Quoted(config.destination()), Quoted(key))?;
+        }
+        Audience::Paired(paired) => serve(f, paired)?,
+    }
     match config.packet_size {
         Some(size) => writeln!(f, "packet-size = {size}")?,
         None => writeln!(f, "# packet-size: what the route is known to carry, else 1200")?,
@@ -61,6 +68,20 @@ fn stream(f: &mut fmt::Formatter<'_>, config: &StreamConfig) -> fmt::Result {
         writeln!(f, "stats-json = {}", Quoted(path.display()))?;
     }
     Ok(())
+}
+
+fn serve(f: &mut fmt::Formatter<'_>, paired: &PairedSettings) -> fmt::Result {
+    writeln!(f, "[serve]\nlisten = {}", Quoted(paired.listen))?;
+    match &paired.name {
+        Some(name) => writeln!(f, "name = {}", Quoted(name))?,
+        None => writeln!(f, "# name: the machine's")?,
+    }
+    writeln!(f, "max-viewers = {}\nidle = {}", paired.max_viewers, paired.idle.as_secs())?;
+    writeln!(f, "signed = {}\non-demand = {}", paired.signed, paired.on_demand)?;
+    match &paired.group {
+        Some(group) => writeln!(f, "group = {}", Quoted(group)),
+        None => writeln!(f, "# group: none"),
+    }
 }
 
 fn source(f: &mut fmt::Formatter<'_>, source: &NamedSource) -> fmt::Result {

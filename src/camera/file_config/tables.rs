@@ -12,10 +12,12 @@ use serde::de::{Deserializer, Error, Visitor};
 use toml::Spanned;
 
 use super::StreamDraft;
-use crate::camera::config::{SourceDraft, Spelling};
+use crate::camera::config::{AudienceDraft, PairedSettings, SourceDraft, Spelling};
 use crate::camera::v4l2::{ControlSetting, ControlValue, FormatChoice};
-use crate::camera::values::{CodePoint, Fps, Hops, KeyPlace, Percent, Quality, Size, SourceSpec};
+use crate::camera::values::{CodePoint, Fps, Hops, KeyPlace, Percent, Quality, Size, SourceSpec, Within};
 use crate::net::Interface;
+use crate::time::Duration;
+use crate::wire::Name;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -23,7 +25,8 @@ pub(super) struct Tables {
     /// Checked before.
     #[serde(rename = "schema")]
     _schema: i64,
-    pub(super) stream: StreamTable,
+    pub(super) stream: Option<Spanned<StreamTable>>,
+    pub(super) serve: Option<Spanned<ServeTable>>,
     #[serde(default)]
     pub(super) source: Vec<Spanned<SourceTable>>,
     #[serde(default)]
@@ -45,6 +48,81 @@ pub(super) struct StreamTable {
     dscp: Option<CodePoint>,
     frames: Option<NonZeroU64>,
     stats_json: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ServeTable {
+    pub(super) listen: Option<Spanned<Text<SocketAddr>>>,
+    name: Option<Text<Name>>,
+    max_viewers: Option<Within<1, 255>>,
+    idle: Option<Within<3, 255>>,
+    signed: Option<bool>,
+    on_demand: Option<bool>,
+    pub(super) group: Option<Spanned<Text<SocketAddr>>>,
+    pub(super) packet_size: Option<Spanned<usize>>,
+    pace: Option<Percent>,
+    interface: Option<Text<Interface>>,
+    pub(super) loopback: Option<Spanned<bool>>,
+    ttl: Option<Hops>,
+    dscp: Option<CodePoint>,
+    frames: Option<NonZeroU64>,
+    stats_json: Option<PathBuf>,
+}
+
+impl ServeTable {
+    /// As a table of a stream, and who may watch.
+    fn split(self) -> (Sending, PairedSettings) {
+        let usual = PairedSettings::DEFAULT;
+        let paired = PairedSettings {
+            listen: self.listen.map_or(usual.listen, |listen| listen.into_inner().0),
+            name: self.name.map(|name| name.0),
+            max_viewers: self.max_viewers.map_or(usual.max_viewers, |most| most.get().into()),
+            idle: self.idle.map_or(usual.idle, |idle| Duration::from_secs(idle.get().into())),
+            signed: self.signed.unwrap_or(usual.signed),
+            on_demand: self.on_demand.unwrap_or(usual.on_demand),
+            group: self.group.map(|group| group.into_inner().0),
+        };
+        let sending = Sending {
+            packet_size: self.packet_size.map(Spanned::into_inner),
+            pace: self.pace,
+            interface: self.interface.map(|interface| interface.0),
+            loopback: self.loopback.is_some_and(Spanned::into_inner),
+            ttl: self.ttl,
+            dscp: self.dscp,
+            frames: self.frames,
+            stats_json: self.stats_json,
+        };
+        (sending, paired)
+    }
+}
+
+/// What both kinds of table say.
+struct Sending {
+    packet_size: Option<usize>,
+    pace: Option<Percent>,
+    interface: Option<Interface>,
+    loopback: bool,
+    ttl: Option<Hops>,
+    dscp: Option<CodePoint>,
+    frames: Option<NonZeroU64>,
+    stats_json: Option<PathBuf>,
+}
+
+impl StreamTable {
+    fn split(self) -> (Sending, String, KeyPlace) {
+        let sending = Sending {
+            packet_size: self.packet_size.map(Spanned::into_inner),
+            pace: self.pace,
+            interface: self.interface.map(|interface| interface.0),
+            loopback: self.loopback.is_some_and(Spanned::into_inner),
+            ttl: self.ttl,
+            dscp: self.dscp,
+            frames: self.frames,
+            stats_json: self.stats_json,
+        };
+        (sending, self.to.into_inner(), self.key.0)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -85,32 +163,55 @@ pub(super) struct HealthTable {
 
 impl Tables {
     /// What the tables ask for; relative paths begin at `folder`.
-    pub(super) fn draft(self, folder: &Path) -> StreamDraft {
-        let Self { stream, mut source, service, .. } = self;
+    ///
+    /// # Errors
+    ///
+    /// Where, and what is wrong, if there is not exactly one of `[stream]` and `[serve]`.
+    pub(super) fn draft(self, folder: &Path) -> Result<StreamDraft, (usize, &'static str)> {
+        let Self { stream, serve, mut source, service, .. } = self;
         if source.is_empty() {
             source.push(Spanned::new(0..0, SourceTable::default()));
         }
         let below = |path: PathBuf| below(folder, &path);
-        StreamDraft {
-            to: stream.to.into_inner(),
-            key: match stream.key.0 {
-                KeyPlace::File(path) => KeyPlace::File(below(path)),
-                credential @ KeyPlace::Credential(_) => credential,
-            },
+        let (sending, audience) = match (stream, serve) {
+            (Some(stream), None) => {
+                let (sending, to, key) = stream.into_inner().split();
+                let key = match key {
+                    KeyPlace::File(path) => KeyPlace::File(below(path)),
+                    credential @ KeyPlace::Credential(_) => credential,
+                };
+                (sending, AudienceDraft::Shared { to, key })
+            }
+            (None, Some(serve)) => {
+                let (sending, paired) = serve.into_inner().split();
+                (sending, AudienceDraft::Paired(paired))
+            }
+            (Some(_), Some(serve)) => {
+                let why = "both [stream] and [serve]: a service does one; remove the other";
+                return Err((serve.span().start, why));
+            }
+            (None, None) => {
+                let why = "neither [stream] nor [serve]: write [stream] with `to` and `key`, to send to one \
+                           address or group, or [serve] for paired viewers";
+                return Err((0, why));
+            }
+        };
+        Ok(StreamDraft {
+            audience,
             sources: source.into_iter().map(|table| table.into_inner().draft(folder)).collect(),
-            packet_size: stream.packet_size.map(Spanned::into_inner),
-            pace: stream.pace,
-            interface: stream.interface.map(|interface| interface.0),
-            loopback: stream.loopback.is_some_and(Spanned::into_inner),
-            ttl: stream.ttl,
-            dscp: stream.dscp,
-            frames: stream.frames,
-            stats_json: stream
+            packet_size: sending.packet_size,
+            pace: sending.pace,
+            interface: sending.interface,
+            loopback: sending.loopback,
+            ttl: sending.ttl,
+            dscp: sending.dscp,
+            frames: sending.frames,
+            stats_json: sending
                 .stats_json
                 .map(|path| if path.as_os_str() == "-" { path } else { below(path) }),
             state: service.state.map(below),
             spelling: Spelling::Keys,
-        }
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Configuration files, good and bad.
 
 use super::*;
-use crate::camera::config::{KeyPlace, SourceSpec};
+use crate::camera::config::{Audience, KeyPlace, SourceSpec};
 use crate::camera::v4l2::{ControlSetting, ControlValue};
 
 const LEAST: &str = "schema = 1\n[stream]\nto = \"127.0.0.1:5000\"\nkey = \"k\"\n";
@@ -53,7 +53,7 @@ fn every_key_is_taken() {
     let config = read(FULL).unwrap();
     let stream = &config.stream;
     assert_eq!(stream.send.to.to_string(), "239.1.2.3:5000");
-    assert_eq!(stream.key, KeyPlace::Credential("secret.key".into()));
+    assert_eq!(stream.audience, Audience::Shared(KeyPlace::Credential("secret.key".into())));
     assert_eq!((stream.packet_size, stream.pace_percent, stream.frames), (Some(1400), 0, Some(9)));
     assert_eq!((stream.send.loopback, stream.send.ttl, stream.send.dscp), (true, Some(3), 0));
     assert_eq!(stream.state.as_deref(), Some(Path::new("/etc/sealcam/state")));
@@ -78,7 +78,7 @@ fn every_key_is_taken() {
 #[test]
 fn little_is_needed() {
     let config = read(LEAST).unwrap();
-    assert_eq!(config.stream.key, KeyPlace::File("/etc/sealcam/k".into()));
+    assert_eq!(config.stream.audience, Audience::Shared(KeyPlace::File("/etc/sealcam/k".into())));
     assert_eq!((config.stream.pace_percent, config.stream.send.dscp), (25, 34));
     let [source] = &config.stream.sources[..] else { panic!("{config:?}") };
     assert_eq!((source.name.as_str(), source.picture.source.to_string().as_str()), ("camera", "/dev/video0"));
@@ -109,7 +109,7 @@ fn wrong_files_are_pointed_into() {
         ("schema = 2\n[new]\n".into(), "1:10: schema 2 is of a newer sealcam; this one ("),
         ("schema = 0".into(), "1:10: there never was a schema 0"),
         ("schema = \"1\"".into(), "1:10: invalid type: string \"1\", expected a whole number"),
-        ("schema = 1".into(), "1:1: missing field `stream`"),
+        ("schema = 1".into(), "1:1: neither [stream] nor [serve]"),
         ("schema = 1\n[stream]\nto = \"127.0.0.1:1\"".into(), "2:1: missing field `key`"),
         (with("pac = 1"), "5:1: unknown field `pac`, expected one of `to`, `key`, `packet-size`, `pace`"),
         (with("pace = 101"), "5:8: 101 is not within 0 to 100"),
@@ -119,7 +119,7 @@ fn wrong_files_are_pointed_into() {
         (with("frames = 0"), "5:10: invalid value: integer `0`, expected a whole number from 1 on"),
         (with("packet-size = true"), "5:15: invalid type: boolean `true`, expected a whole number"),
         (with("interface = \"a b\""), "5:13: "),
-        (with("[sorce]"), "5:2: unknown field `sorce`, expected one of `schema`, `stream`, `source`"),
+        (with("[sorce]"), "5:2: unknown field `sorce`, expected one of `schema`, `stream`, `serve`"),
         (with("[[source]]\nquality = 0"), "6:11: 0 is not within 1 to 100"),
         (with("[[source]]\nfps = 300.5"), "6:7: 300.5 is not within 0.1 to 240"),
         (with("[[source]]\nsize = \"8x8\""), "6:8: a picture of 8x8: both must be 16 to 16384"),

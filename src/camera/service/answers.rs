@@ -1,6 +1,6 @@
 //! What is told and done on request.
 
-use super::{House, Service};
+use super::{House, Service, viewers};
 use crate::camera::board::Board;
 use crate::camera::config::{NamedSource, OFF, StreamConfig};
 use crate::camera::control::{Reply, Request, SourceState, respond};
@@ -24,12 +24,14 @@ impl Service {
     pub(super) fn serve(&mut self, now: Instant, running: &mut Running) {
         let Self { doors, house, .. } = self;
         let mut switched = false;
-        doors.control.serve(now, |bytes| {
-            respond(bytes, |request| {
-                switched |= matches!(request, Request::Source { .. });
-                house.answer(now, request, running)
-            })
-        });
+        if let Some(control) = &mut doors.control {
+            control.serve(now, |bytes| {
+                respond(bytes, |request| {
+                    switched |= matches!(request, Request::Source { .. });
+                    house.answer(now, request, running)
+                })
+            });
+        }
         if let Some(health) = &mut doors.health {
             health.serve(now, |bytes| house.page(now, bytes, running));
         }
@@ -40,15 +42,27 @@ impl Service {
 }
 
 impl House {
-    fn answer(&mut self, now: Instant, request: Request, running: &mut Running) -> Reply {
+    pub(super) fn answer(&mut self, now: Instant, request: Request, running: &mut Running) -> Reply {
         match request {
             Request::Status {} => {
                 let status = self.whole_status(now, running);
                 Reply { ok: true, status: Some(Box::new(status)), ..Reply::default() }
             }
             Request::Sources {} => listing(&running.stream),
+            Request::Tune(tune) => self.tune(now, &tune, running).unwrap_or_else(Reply::refusal),
+            Request::Viewers { from } => viewers::list(now, from, running),
+            Request::ViewerAdd { name, key, role } => {
+                let added = viewers::add(now, &name, &key, role.as_deref(), running);
+                added.unwrap_or_else(Reply::refusal)
+            }
+            Request::ViewerRemove { name } => {
+                viewers::remove(now, &name, running).unwrap_or_else(Reply::refusal)
+            }
             Request::Source { name } => match switch(&name, now, &mut running.stream) {
-                Ok(()) => listing(&running.stream),
+                Ok(()) => {
+                    self.paused = None;
+                    listing(&running.stream)
+                }
                 Err(why) => {
                     log::warn!("source {name:?}: {why}");
                     Reply::refusal(why)
@@ -105,7 +119,7 @@ impl House {
         let name = stream.active().map(|at| stream.config().sources[at].name.clone());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            config: self.path.display().to_string(),
+            config: self.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
             stream: number,
             to: told_destination(stream.config()),
             key: key.to_owned(),
@@ -125,12 +139,13 @@ impl House {
             board,
             sandbox: self.sandbox.clone(),
             restart_needed: self.restart.clone(),
+            paired: viewers::paired_status(now, stream),
         }
     }
 }
 
 /// Switches to the source `name`, or to none.
-fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String> {
+pub(super) fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String> {
     if name == OFF {
         stream.close();
         log::info!("switched off: no source is sent");

@@ -11,11 +11,15 @@
 //! | `renew` | the configuration read again |
 //! | `retry` | a source that cannot be opened |
 //! | `lookup` | the destination's name looked up |
+//! | `tune` | another picture on request |
+//! | `viewers` | paired viewers: what they ask for, who is let in, whether anybody watches |
 
 mod answers;
 mod lookup;
 mod renew;
 mod retry;
+mod tune;
+mod viewers;
 
 use std::io::Stderr;
 use std::net::{SocketAddr, TcpListener};
@@ -25,7 +29,7 @@ use nix::poll::PollFd;
 use nix::sys::signal::Signal;
 
 use super::board::Board;
-use super::config::{NamedSource, SourceSpec};
+use super::config::{NamedSource, SourceSpec, StreamConfig};
 use super::control::{ControlSocket, default_path};
 use super::file_config::{self, ServiceConfig};
 use super::notify;
@@ -63,23 +67,28 @@ struct Service {
     told: Option<Told>,
     /// The destination's name, until it is known.
     lookup: Option<Lookup>,
+    /// Since when nobody watches, where that matters.
+    unwatched: Option<Instant>,
 }
 
 /// Where requests come from.
 struct Doors {
-    control: Server<ControlSocket>,
+    control: Option<Server<ControlSocket>>,
     health: Option<Server<TcpListener>>,
 }
 
 /// What requests are answered from.
 struct House {
-    path: PathBuf,
+    /// The configuration file, if there is one.
+    path: Option<PathBuf>,
     config: ServiceConfig,
     sandbox: Sandbox,
     reach: Reach,
     /// What the file asks for and only a restart can give.
     restart: Vec<String>,
     board: Option<(Instant, Board)>,
+    /// The source that is to be sent again as soon as somebody watches.
+    paused: Option<usize>,
     /// The page of figures that was told last.
     figures: Option<(Instant, String)>,
 }
@@ -101,18 +110,59 @@ struct Told {
 pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> {
     let path = std::path::absolute(path).map_err(RunError::failed)?;
     let config = file_config::read(&path)?;
+    start(config, Some(path), live)
+}
+
+/// Runs `sealcam serve`: the same without a file.
+///
+/// # Errors
+///
+/// [`RunError`] with a sentence that names the mend.
+pub fn serve(
+    stream: StreamConfig,
+    control: Option<PathBuf>,
+    live: Option<LiveText<Stderr>>,
+) -> Result<(), RunError> {
+    let config =
+        ServiceConfig { stream, active: Some(0), asked: None, control, landlock: true, health: None };
+    start(config, None, live)
+}
+
+/// The control socket. A command that was not told where to have one does without if need be.
+fn control_socket(config: &ServiceConfig) -> Result<Option<ControlSocket>, RunError> {
+    let at = config.control.clone().unwrap_or_else(default_path);
+    match ControlSocket::make(&at) {
+        Err(why) if config.control.is_none() && !config.stream.is_patient() => {
+            log::warn!(
+                "{why}; `sealcam status`, `source` and `pair` cannot reach this process: give it a \
+                        --control PATH that it may make"
+            );
+            Ok(None)
+        }
+        made => made.map(Some),
+    }
+}
+
+fn start(
+    config: ServiceConfig,
+    path: Option<PathBuf>,
+    live: Option<LiveText<Stderr>>,
+) -> Result<(), RunError> {
     let stats = run::stats_target(&config.stream)?;
     let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     let signals = Signals::hold(&held).map_err(RunError::failed)?;
     let now = clock::now();
     let materials = Materials::gather(&config.stream)?;
-    let control = ControlSocket::make(&config.control.clone().unwrap_or_else(default_path))?;
+    let control = control_socket(&config)?;
     let health = config.health.map(listen).transpose()?;
     let stream = Streaming::new(&config.stream, &materials, now)?;
-    let needs = config.landlock.then(|| needs(&path, &config, &materials, &control));
+    let needs = config.landlock.then(|| needs(path.as_deref(), &config, &materials, control.as_ref()));
     let sandbox = Sandbox::enter(needs.as_ref());
     let reach = Reach::of(needs.as_ref(), &sandbox);
-    log::info!("{}: control socket {}; {sandbox}", path.display(), control.path().display());
+    if let Some(control) = &control {
+        let file = path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        log::info!("{file}control socket {}; {sandbox}", control.path().display());
+    }
     // Its thread, if there is one, is to be held back as well.
     let reporter = Reporter::start(now, stats, live, config.stream.spelling)?;
     let mut running = Running { stream, reporter };
@@ -120,9 +170,19 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
     notify::ready("starting the source");
     let active = config.active;
     let wanted = Wanted::at_first(&config);
+    let by_hand = path.is_none();
     let mut service = Service {
-        doors: Doors { control: Server::new(control), health },
-        house: House { path, config, sandbox, reach, restart: Vec::new(), board: None, figures: None },
+        doors: Doors { control: control.map(Server::new), health },
+        house: House {
+            path,
+            config,
+            sandbox,
+            reach,
+            restart: Vec::new(),
+            board: None,
+            paused: None,
+            figures: None,
+        },
         watchdog: Watchdog::new(notify::watchdog_limit(), now),
         starving: false,
         retry_at: None,
@@ -130,8 +190,14 @@ pub fn run(path: &Path, live: Option<LiveText<Stderr>>) -> Result<(), RunError> 
         look_at: now,
         told: None,
         lookup: wanted.map(|wanted| Lookup::start(wanted, None, now)),
+        unwatched: None,
     };
     match active {
+        // Whoever typed a command is told at once what cannot be opened.
+        Some(number) if by_hand => {
+            let opened = running.stream.open(number, now);
+            opened.map_err(|why| run::name_option(running.stream.config(), why))?;
+        }
         Some(number) => service.open(number, now, &mut running.stream),
         None => log::info!("no source is sent until one is switched to (`sealcam source NAME`)"),
     }
@@ -148,9 +214,16 @@ fn listen(at: SocketAddr) -> Result<Server<TcpListener>, RunError> {
 }
 
 /// What the process needs files for once it runs.
-fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &ControlSocket) -> Needs {
+fn needs(
+    path: Option<&Path>,
+    config: &ServiceConfig,
+    materials: &Materials,
+    control: Option<&ControlSocket>,
+) -> Needs {
     let mut needs = Needs::default();
-    needs.read_file(path);
+    if let Some(path) = path {
+        needs.read_file(path);
+    }
     for NamedSource { picture, area_file, camera_config_file, .. } in &config.stream.sources {
         for path in area_file.iter().chain(camera_config_file) {
             needs.read_file(path);
@@ -162,7 +235,7 @@ fn needs(path: &Path, config: &ServiceConfig, materials: &Materials, control: &C
         }
     }
     needs.write.push(materials.state().path().to_owned());
-    needs.write.extend(control.path().parent().map(Path::to_owned));
+    needs.write.extend(control.and_then(|control| control.path().parent()).map(Path::to_owned));
     needs
 }
 
@@ -196,20 +269,23 @@ impl Service {
 
 impl Doors {
     fn wake_at(&self) -> Option<Instant> {
-        self.control.wake_at().into_iter().chain(self.health.as_ref().and_then(Server::wake_at)).min()
+        let control = self.control.as_ref().and_then(Server::wake_at);
+        control.into_iter().chain(self.health.as_ref().and_then(Server::wake_at)).min()
     }
 }
 
 impl Attendant for Service {
     fn wait_for<'a>(&'a self, fds: &mut Fds<'a>, until: Instant) -> Instant {
         let health = self.doors.health.iter().flat_map(Server::descriptors);
-        for (fd, flags) in self.doors.control.descriptors().chain(health) {
+        let control = self.doors.control.iter().flat_map(Server::descriptors);
+        for (fd, flags) in control.chain(health) {
             // Two servers fit in.
             let _ = fds.push(PollFd::new(fd, flags));
         }
         let due = [self.doors.wake_at(), self.watchdog.due(), self.retry_at, Some(self.look_at)];
         let due = due.into_iter().chain([self.lookup.as_ref().map(Lookup::look_at)]);
-        due.flatten().fold(until, Instant::min)
+        let pause = self.unwatched.map(|since| since + viewers::PAUSE_AFTER);
+        due.chain([pause]).flatten().fold(until, Instant::min)
     }
 
     fn attend(&mut self, now: Instant, ready: bool, running: &mut Running) {
@@ -221,6 +297,7 @@ impl Attendant for Service {
             self.retry(now, &mut running.stream);
         }
         self.look_up(now, running);
+        self.attend_viewers(now, running);
         if now >= self.look_at {
             self.tell(now, running);
         }

@@ -20,7 +20,13 @@ use crate::time::Instant;
 impl Service {
     /// Reads the file again and brings it into effect; a file that cannot be used changes nothing.
     pub(super) fn renew(&mut self, now: Instant, running: &mut Running) {
-        let new = match file_config::read_within(&self.house.path, &self.house.reach) {
+        if let Some(crowd) = running.stream.crowd_mut() {
+            crowd.reload(now);
+        }
+        let Some(path) = self.house.path.clone() else {
+            return log::info!("there is no configuration file to be read again");
+        };
+        let new = match file_config::read_within(&path, &self.house.reach) {
             Ok(new) => new,
             Err(why) => {
                 if why.needs_restart() {
@@ -36,7 +42,8 @@ impl Service {
 
     fn adopt(&mut self, mut new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
         let wanted = Wanted::of(&mut new, &self.house.config)?;
-        let why = format!("{} read again", self.house.path.display());
+        let why = self.house.path.as_ref().map(|path| format!("{} read again", path.display()));
+        let why = why.unwrap_or_default();
         let restart = self.change_to(new, &why, now, running)?;
         for what in &restart {
             log::warn!("{what}: restart needed; the old value stays in effect until then, all else is new");

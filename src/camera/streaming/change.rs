@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::output::Output;
 use super::{Streaming, datagram, transmit};
 use crate::camera::config::{NamedSource, SourceSpec, StreamConfig};
 use crate::camera::open;
@@ -161,8 +162,11 @@ impl Streaming {
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
         let socket = if plan.network { Some(transmit::open(new)?) } else { None };
         let datagram = if plan.packet_size {
-            let socket = socket.as_ref().map_or(&self.socket, |(socket, _)| socket);
-            Some(datagram::datagram_size(new, socket)?)
+            let socket = socket.as_ref().map(|(socket, _)| socket).or(self.output.one());
+            Some(match socket {
+                Some(socket) => datagram::datagram_size(new, socket)?,
+                None => new.packet_size.unwrap_or(datagram::ANYWHERE),
+            })
         } else {
             None
         };
@@ -207,13 +211,13 @@ impl Streaming {
         if let Some((socket, trouble)) = fresh.socket {
             transmit::warn_of(&socket, trouble, new.spelling);
             self.give_up();
-            self.socket.move_to(socket);
+            if let Output::One(one) = &mut self.output {
+                one.move_to(socket);
+            }
         }
         if let Some(datagram) = fresh.datagram.filter(|datagram| *datagram != self.sender.datagram()) {
             self.give_up();
-            if let Err(why) = self.sender.set_datagram(datagram) {
-                log::error!("{why}");
-            }
+            self.set_datagram(datagram);
         }
         self.usual_datagram = datagram::wanted(new);
         self.sender.set_pace(new.pace_percent);

@@ -6,7 +6,7 @@ use crate::net::{MediaSender, SendOptions};
 use crate::wire::MIN_DATAGRAM;
 
 /// Bytes of UDP payload that get through nearly everywhere, tunnels included.
-const ANYWHERE: usize = 1200;
+pub(super) const ANYWHERE: usize = 1200;
 
 /// Bytes of a datagram: as asked for, else the usual size as far as the route carries it.
 ///
@@ -28,6 +28,7 @@ pub(super) fn datagram_size(config: &StreamConfig, socket: &MediaSender) -> Resu
 /// told when it does not pass, and it is not changed behind anyone's back.
 pub(super) fn wanted(config: &StreamConfig) -> Option<usize> {
     match config.packet_size {
+        None if config.audience.paired().is_some() => Some(ANYWHERE),
         None => Some(usual(&config.send)),
         Some(size) => config.is_patient().then_some(size),
     }

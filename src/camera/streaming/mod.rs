@@ -7,13 +7,16 @@
 //! | file | what it does |
 //! |---|---|
 //! | here | set up; a frame from its source to the slab; figures |
-//! | `transmit` | from the slab to the network |
+//! | `materials` | what a stream is made of: keys, state, its audience |
+//! | `output`, `transmit` | to whom; from the slab to the network |
 //! | `datagram`, `listeners` | how large datagrams are; whether anybody listens |
 //! | `change` | other sources and settings in the same stream |
 
 mod change;
 mod datagram;
 mod listeners;
+mod materials;
+mod output;
 mod transmit;
 
 use std::collections::BTreeMap;
@@ -23,6 +26,7 @@ use std::path::PathBuf;
 use nix::poll::{PollFd, PollFlags};
 
 use super::config::StreamConfig;
+use super::crowd::Crowd;
 use super::flow::Flow;
 use super::pipeline::{Pipeline, Ready};
 use super::rate_limit::FrameLimiter;
@@ -30,56 +34,26 @@ use super::source::{Drops, Source, SourceError};
 use super::stats::{Figures, Stages, Ticker};
 use crate::clock;
 use crate::exit::RunError;
-use crate::keys::state::StateFolder;
-use crate::keys::{key_file, random, start_counter};
-use crate::net::MediaSender;
 use crate::proto::fragment;
-use crate::proto::key_schedule::SharedKey;
-use crate::proto::sender::{OutgoingFrame, Sender, SenderSettings};
+use crate::proto::sender::{OutgoingFrame, Sender};
 use crate::time::{Duration, Instant};
 use crate::wire::Flags;
-use datagram::datagram_size;
 use listeners::Listeners;
+use output::Output;
 use transmit::{Blocked, STUCK, Told};
 
 pub use change::Fresh;
+pub use materials::Materials;
 
 /// How often a path that has become smaller is looked at again.
 const PATH_INTERVAL: Duration = Duration::from_secs(60);
-
-/// What a stream is made of before it begins.
-pub struct Materials {
-    key: SharedKey,
-    state: StateFolder,
-}
-
-impl Materials {
-    /// Reads the key and opens the state folder.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError`] with a sentence that names the mend.
-    pub fn gather(config: &StreamConfig) -> Result<Self, RunError> {
-        let spelling = config.spelling;
-        let wrong = |why: &dyn std::fmt::Display| RunError::usage(spelling.retell(&format!("--key: {why}")));
-        let path = config.key.path().map_err(|why| wrong(&why))?;
-        let key = key_file::read(&path).map_err(|why| wrong(&why))?;
-        let state = StateFolder::open(config.state.as_deref());
-        let state = state.map_err(|why| RunError::failed(spelling.retell(&why.to_string())))?;
-        Ok(Self { key, state })
-    }
-
-    /// Where state is kept.
-    #[must_use]
-    pub const fn state(&self) -> &StateFolder {
-        &self.state
-    }
-}
 
 /// A stream that is sent. Drive it with [`Streaming::turn`], and wait as [`Streaming::wait_for`] says.
 pub struct Streaming {
     config: StreamConfig,
     fingerprint: String,
+    /// Public half of the key that signs frames for paired viewers.
+    signer: Option<[u8; 32]>,
     /// `None` while no source is to be sent.
     source: Option<Box<dyn Source>>,
     /// Number of the source of the moment, and its name to those who ask; `None` while none is to be sent.
@@ -93,7 +67,7 @@ pub struct Streaming {
     pipeline: Pipeline,
     limiter: Option<FrameLimiter>,
     sender: Sender,
-    socket: MediaSender,
+    output: Output,
     started: Instant,
     leaving: Option<Leaving>,
     blocked: Option<Blocked>,
@@ -106,6 +80,8 @@ pub struct Streaming {
     notices: u64,
     /// Frames that were given up on their way to the network.
     abandoned: u64,
+    /// Frames that nobody was there to see.
+    unwatched: u64,
     flow: Flow,
     stages: Stages,
 }
@@ -134,18 +110,11 @@ impl Streaming {
     ///
     /// [`RunError`] with a sentence that names the mend.
     pub fn new(config: &StreamConfig, materials: &Materials, now: Instant) -> Result<Self, RunError> {
-        let (socket, trouble) = transmit::open(config)?;
-        let datagram = datagram_size(config, &socket)?;
-        let mut bits = [0; 8];
-        random(&mut bits).map_err(RunError::failed)?;
-        let stream = start_counter::next_stream(&materials.state, bits).map_err(RunError::failed)?;
-        // Room is made when a source is opened.
-        let settings = SenderSettings { datagram, max_frame: 0, pace_percent: config.pace_percent };
-        let sender = Sender::new(settings, &materials.key, stream, now).map_err(RunError::usage)?;
+        let made = materials.make(config, now)?;
         let pipeline = Pipeline::new(&config.sources[0].picture);
-        transmit::warn_of(&socket, trouble, config.spelling);
         Ok(Self {
-            fingerprint: materials.key.fingerprint().to_string(),
+            fingerprint: made.fingerprint,
+            signer: made.signer,
             config: config.clone(),
             source: None,
             active: None,
@@ -154,8 +123,8 @@ impl Streaming {
             touched: BTreeMap::new(),
             pipeline,
             limiter: None,
-            sender,
-            socket,
+            sender: made.sender,
+            output: made.output,
             started: now,
             leaving: None,
             blocked: None,
@@ -166,6 +135,7 @@ impl Streaming {
             limited: 0,
             notices: 0,
             abandoned: 0,
+            unwatched: 0,
             flow: Flow::new(),
             stages: Stages::default(),
         })
@@ -174,11 +144,16 @@ impl Streaming {
     /// Says where the stream goes, for the log.
     pub fn introduce(&self) {
         log::info!(
-            "sending to {} in datagrams of {} bytes, key {}, stream {}",
+            "sending to {} in datagrams of {} bytes, key {}, stream {}{}",
             self.config.destination(),
             self.sender.datagram(),
             self.fingerprint,
             self.sender.stream(),
+            if self.output.crowd().is_some_and(|crowd| !crowd.is_signed()) {
+                "; UNSIGNED: every viewer could forge frames for the others"
+            } else {
+                ""
+            }
         );
     }
 
@@ -212,6 +187,23 @@ impl Streaming {
         &self.flow
     }
 
+    /// Frames that nobody was there to see.
+    #[must_use]
+    pub const fn unwatched(&self) -> u64 {
+        self.unwatched
+    }
+
+    /// Paired viewers, if the stream is for them.
+    #[must_use]
+    pub fn crowd(&self) -> Option<&Crowd> {
+        self.output.crowd()
+    }
+
+    /// Paired viewers, if the stream is for them.
+    pub fn crowd_mut(&mut self) -> Option<&mut Crowd> {
+        self.output.crowd_mut()
+    }
+
     /// The stream's number, its key's fingerprint, and the bytes of its datagrams.
     #[must_use]
     pub fn identity(&self) -> (String, &str, usize) {
@@ -224,6 +216,9 @@ impl Streaming {
     ///
     /// [`SourceError`] when the source gives no more frames.
     pub fn turn(&mut self, now: Instant) -> Result<Turn, SourceError> {
+        if let Some(crowd) = self.output.crowd_mut() {
+            crowd.attend(now).map_err(|why| SourceError::Failed(why.to_string()))?;
+        }
         self.transmit(now);
         if !self.sender.is_idle() {
             return Ok(Turn::Wait);
@@ -247,6 +242,18 @@ impl Streaming {
             return Ok(true);
         }
         self.stages.taken.add(now.since(at));
+        if self.output.crowd().is_some_and(|crowd| !crowd.is_watched()) {
+            // Neither encoded nor sealed; whoever comes sees the next one.
+            self.unwatched += 1;
+            self.flow.left(now);
+            source.release();
+            return Ok(true);
+        }
+        if let Some(crowd) = self.output.crowd_mut()
+            && let Some((epoch, key)) = crowd.take_media_key(self.sender.sealed_under_key())
+        {
+            self.sender.set_key(epoch, &key);
+        }
         if let Some(Ready { bytes, restarts }) = self.pipeline.process(&captured) {
             let limit = fragment::largest_frame(self.sender.datagram()).unwrap_or(0);
             if bytes.len() > self.sender.room() && bytes.len() <= limit {
@@ -283,14 +290,14 @@ impl Streaming {
         if self.path.tick(now) {
             self.path_may_be_larger();
         }
-        if let Some(heard) = self.listeners.look(now, &self.socket.counters()) {
+        if let Some(heard) = self.listeners.look(now, &self.output.counters()) {
             log::info!("{heard}");
         }
     }
 
     /// Mends what the network broke; once a frame or once a second.
     fn tend(&mut self, now: Instant) {
-        if let Some(turn) = self.socket.tend(now) {
+        if let Some(turn) = self.output.tend(now) {
             log::warn!("{turn}");
         }
     }
@@ -302,6 +309,9 @@ impl Streaming {
         if !self.sender.is_idle() {
             self.give_up();
         }
+        if let Some(crowd) = self.output.crowd_mut() {
+            crowd.stop(clock::now());
+        }
     }
 
     /// Adds what the stream waits for to `fds`, and returns when it is to have its turn at the latest.
@@ -311,15 +321,21 @@ impl Streaming {
         until: Instant,
     ) -> Instant {
         let mut watch = |fd: BorrowedFd<'a>, flags| {
-            // The caller leaves room for one.
+            // The caller leaves room for two.
             let _ = fds.push(PollFd::new(fd, flags));
         };
-        if let Some(blocked) = &self.blocked {
-            match blocked.retry_at {
-                Some(at) => return until.min(blocked.since + STUCK).min(at),
-                None => watch(self.socket.as_fd(), PollFlags::POLLOUT),
-            }
-            return until.min(blocked.since + STUCK);
+        let mut until = until;
+        let blocked = self.blocked.as_ref();
+        let waits_for_room = blocked.is_some_and(|blocked| blocked.retry_at.is_none());
+        if let Some(crowd) = self.output.crowd() {
+            until = until.min(crowd.wake_at());
+            let room = if waits_for_room { PollFlags::POLLOUT } else { PollFlags::empty() };
+            watch(crowd.as_fd(), PollFlags::POLLIN | room);
+        } else if waits_for_room {
+            watch(self.output.as_fd(), PollFlags::POLLOUT);
+        }
+        if let Some(blocked) = blocked {
+            return until.min(blocked.since + STUCK).min(blocked.retry_at.unwrap_or(until));
         }
         if let Some(release) = self.sender.next_release() {
             return until.min(release);
@@ -342,7 +358,7 @@ impl Streaming {
             drops: self.past + self.source.as_ref().map_or_else(Drops::default, |source| source.drops()),
             pipeline: self.pipeline.counters(),
             sender: self.sender.counters(),
-            network: self.socket.counters(),
+            network: self.output.counters(),
             stages: self.stages.percentiles(),
         }
     }

@@ -4,10 +4,12 @@ use std::net::Ipv4Addr;
 
 use super::Streaming;
 use super::datagram::carried;
+use super::materials::facts;
 use crate::camera::config::{Spelling, StreamConfig};
 use crate::clock;
 use crate::exit::RunError;
 use crate::net::{MediaSender, NetError, Outcome, SendOptions};
+use crate::proto::manifest::MIN_SIGNED_DATAGRAM;
 use crate::proto::sender::Transmit;
 use crate::time::{Duration, Instant};
 use crate::wire::MIN_DATAGRAM;
@@ -45,7 +47,7 @@ impl Streaming {
             }
         }
         while let Transmit::Run { bytes, datagram } = self.sender.poll_transmit(now) {
-            let sent = self.socket.send_run(bytes, datagram);
+            let sent = self.output.send_run(bytes, datagram);
             self.sender.transmitted(sent.bytes);
             match sent.outcome {
                 Outcome::All => {
@@ -79,6 +81,7 @@ impl Streaming {
     pub(super) fn give_up(&mut self) {
         self.abandoned += u64::from(self.leaving.is_some());
         self.sender.abandon();
+        self.output.give_up();
         self.blocked = None;
         self.leaving = None;
     }
@@ -95,12 +98,11 @@ impl Streaming {
 
     /// Adapts to a smaller path, or says once why frames do not leave.
     fn path_is_smaller(&mut self, limit: Option<usize>) {
-        let smaller = limit.filter(|limit| (MIN_DATAGRAM..self.sender.datagram()).contains(limit));
+        let least = if self.signer.is_some() { MIN_SIGNED_DATAGRAM } else { MIN_DATAGRAM };
+        let smaller = limit.filter(|limit| (least..self.sender.datagram()).contains(limit));
         if let (Some(limit), Some(_)) = (smaller, self.usual_datagram) {
             log::info!("the path carries datagrams of {limit} bytes at most; cutting frames accordingly");
-            if let Err(why) = self.sender.set_datagram(limit) {
-                log::error!("{why}");
-            }
+            self.set_datagram(limit);
         } else if !self.told.too_large {
             self.told.too_large = true;
             let carries = limit.map_or("less".to_owned(), |limit| format!("{limit} bytes at most"));
@@ -115,10 +117,22 @@ impl Streaming {
     /// A path that was smaller for a while, or was said to be, carries the usual size again.
     pub(super) fn path_may_be_larger(&mut self) {
         let Some(usual) = self.usual_datagram else { return };
-        let carries = carried(usual, &self.socket);
-        if carries > self.sender.datagram() && self.sender.set_datagram(carries).is_ok() {
+        // Nobody knows the paths of paired viewers; one that is still too small says so at once.
+        let carries = self.output.one().map_or(usual, |socket| carried(usual, socket));
+        if carries > self.sender.datagram() && self.set_datagram(carries) {
             log::info!("the path carries datagrams of {carries} bytes again");
         }
+    }
+
+    /// Cuts datagrams of another size from now on.
+    pub(super) fn set_datagram(&mut self, datagram: usize) -> bool {
+        let done = self.sender.set_datagram(datagram);
+        if let Err(why) = done {
+            log::error!("{why}");
+        } else if let Some(crowd) = self.output.crowd_mut() {
+            crowd.set_facts(clock::now(), facts(&self.sender, self.signer));
+        }
+        done.is_ok()
     }
 }
 

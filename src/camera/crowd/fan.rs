@@ -1,0 +1,117 @@
+//! One run of datagrams to all who watch.
+
+use std::net::SocketAddr;
+
+use crate::net::{ManySocket, MediaSender, Outcome, SendCounters, Sent};
+
+/// Sends a run to each viewer in turn. One whose network takes nothing is passed over: the others do not wait.
+pub(super) struct Fan {
+    /// Those who get the run under way.
+    to: Vec<SocketAddr>,
+    /// How many of them have all of it.
+    done: usize,
+    /// Bytes that the next one has.
+    offset: usize,
+    /// Bytes of the run under way; 0 if there is none.
+    len: usize,
+    multicast: Option<MediaSender>,
+    passed_over: u64,
+}
+
+impl Fan {
+    pub(super) fn new(viewers: usize, multicast: Option<MediaSender>) -> Self {
+        Self { to: Vec::with_capacity(viewers + 1), done: 0, offset: 0, len: 0, multicast, passed_over: 0 }
+    }
+
+    /// Forgets the run under way.
+    pub(super) fn reset(&mut self) {
+        self.len = 0;
+    }
+
+    /// Sends `run`, or goes on with what is the start of it. `recipients` are asked for a new one only.
+    pub(super) fn send_run<'a>(
+        &mut self,
+        socket: &mut ManySocket,
+        run: &[u8],
+        datagram: usize,
+        recipients: impl FnOnce() -> &'a [SocketAddr],
+    ) -> Sent {
+        if self.len == 0 || self.len > run.len() {
+            self.to.clear();
+            self.to.extend_from_slice(recipients());
+            (self.done, self.offset, self.len) = (0, 0, run.len());
+        }
+        let run = &run[..self.len];
+        let mut too_large = None;
+        while let Some(to) = self.to.get(self.done) {
+            let rest = &run[self.offset..];
+            let sent = match &mut self.multicast {
+                Some(multicast) if to.ip().is_multicast() => multicast.send_run(rest, datagram),
+                _ => socket.send_run(rest, datagram, *to),
+            };
+            match sent.outcome {
+                Outcome::All => {}
+                Outcome::Blocked => {
+                    self.offset += sent.bytes;
+                    return Sent { bytes: 0, outcome: Outcome::Blocked };
+                }
+                Outcome::TooLarge { limit } => too_large = Some(limit),
+                _ => self.passed_over += 1,
+            }
+            self.done += 1;
+            self.offset = 0;
+        }
+        let bytes = std::mem::take(&mut self.len);
+        match too_large {
+            None => Sent { bytes, outcome: Outcome::All },
+            Some(limit) => Sent { bytes, outcome: Outcome::TooLarge { limit } },
+        }
+    }
+
+    /// `unicast` and what went to the group.
+    pub(super) fn counters(&self, unicast: SendCounters) -> SendCounters {
+        let Some(group) = self.multicast.as_ref().map(MediaSender::counters) else { return unicast };
+        SendCounters {
+            datagrams: unicast.datagrams + group.datagrams,
+            bytes: unicast.bytes + group.bytes,
+            segmented: unicast.segmented + group.segmented,
+            system_calls: unicast.system_calls + group.system_calls,
+            blocked: unicast.blocked + group.blocked,
+            refused: unicast.refused + group.refused,
+            too_large: unicast.too_large + group.too_large,
+            unreachable: unicast.unreachable + group.unreachable,
+            offload_lost: unicast.offload_lost + group.offload_lost,
+            reopened: unicast.reopened + group.reopened,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::ManyOptions;
+
+    #[test]
+    fn all_get_the_whole_run_and_one_without_a_way_holds_nobody_up() {
+        let mut socket = ManySocket::open(&ManyOptions::new("127.0.0.1:0".parse().unwrap())).unwrap();
+        let viewers: Vec<_> = (0..3).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let mut to: Vec<_> = viewers.iter().map(|viewer| viewer.local_addr().unwrap()).collect();
+        // Nothing of 240.0.0.0/4 has a route.
+        to.insert(1, "240.0.0.1:9".parse().unwrap());
+        let mut fan = Fan::new(4, None);
+        let run = vec![7; 3_000];
+        for _ in 0..2 {
+            let sent = fan.send_run(&mut socket, &run, 1_000, || &to);
+            assert_eq!((sent.bytes, sent.outcome), (3_000, Outcome::All));
+        }
+        for viewer in &viewers {
+            viewer.set_nonblocking(true).unwrap();
+            let mut got = 0;
+            while let Ok(len) = viewer.recv(&mut [0; 2_000]) {
+                got += len;
+            }
+            assert_eq!(got, 6_000);
+        }
+        assert_eq!(fan.passed_over, 2);
+    }
+}

@@ -1,0 +1,318 @@
+//! Paired viewers: their socket, the list of who may come in, and a run of datagrams to each of them.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | here | what is due in a turn: datagrams, the list, words for the log |
+//! | `fan` | one run to all viewers |
+
+mod fan;
+
+use std::os::fd::BorrowedFd;
+
+use super::audience::PairedSettings;
+use super::config::StreamConfig;
+use crate::exit::RunError;
+use crate::keys::KernelRandom;
+use crate::keys::list::ListError;
+use crate::keys::state::StateFolder;
+use crate::keys::viewers::{Viewer, ViewersFile, ViewersList};
+use crate::net::{ManyOptions, ManySocket, MediaSender, SendCounters, Sent};
+use crate::proto::group::{
+    Admitted, Asked, Event, Group, GroupCounters, GroupSettings, Request, StreamFacts, ViewerStatus,
+};
+use crate::proto::identity::StaticSecret;
+use crate::proto::key_schedule::StreamKey;
+use crate::time::{Duration, Instant};
+use crate::wire::{Control, Name};
+use fan::Fan;
+
+/// Batches of datagrams that are taken before the stream has its turn: a flood must not hold it up.
+const BATCHES: usize = 2;
+
+/// How often it is looked at whether the list has changed.
+const LIST_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A media key serves for so long.
+const KEY_LIFE: Duration = Duration::from_secs(120);
+
+/// Requests that wait for the service at once.
+const ASKED: usize = 16;
+
+/// All paired viewers of a stream.
+pub struct Crowd {
+    socket: ManySocket,
+    group: Group,
+    fan: Fan,
+    list: ViewersFile,
+    state: StateFolder,
+    look_at: Instant,
+    /// What is wrong with the list, so that it is said once.
+    trouble: Option<String>,
+    asked: heapless::Deque<Asked, ASKED>,
+    random: KernelRandom,
+    out: Box<[u8]>,
+    signed: bool,
+}
+
+/// What a crowd is made of.
+pub struct Invitation {
+    /// The camera's own key.
+    pub secret: StaticSecret,
+    /// Where the list is.
+    pub state: StateFolder,
+    /// What the camera calls itself.
+    pub name: Name,
+}
+
+/// What the machine is called, as far as that makes a name.
+#[must_use]
+pub fn machine_name() -> Name {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let name = name.and_then(|name| Name::near(name.split('.').next().unwrap_or_default()));
+    name.unwrap_or_else(|| "camera".parse().unwrap_or_else(|_| unreachable!("it is a name")))
+}
+
+impl Crowd {
+    /// Opens the door.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] with a sentence that names the mend.
+    pub fn open(
+        config: &StreamConfig,
+        paired: &PairedSettings,
+        invitation: Invitation,
+        facts: StreamFacts,
+        now: Instant,
+    ) -> Result<Self, RunError> {
+        let options = ManyOptions {
+            interface: config.send.interface.clone(),
+            ttl: config.send.ttl.filter(|_| paired.group.is_none()),
+            dscp: config.send.dscp,
+            ..ManyOptions::new(paired.listen)
+        };
+        let told = |why: &dyn std::fmt::Display| config.spelling.retell(&format!("--listen: {why}"));
+        let socket = ManySocket::open(&options).map_err(|why| {
+            if why.is_passing() && config.is_patient() {
+                RunError::Failed(told(&why))
+            } else {
+                RunError::Usage(told(&why))
+            }
+        })?;
+        if let Some(warning) = socket.buffer_warning() {
+            log::warn!("{warning}");
+        }
+        let multicast = paired.group.map(|_| MediaSender::open_patiently(&config.send)).transpose();
+        let multicast = multicast.map_err(|why| RunError::Usage(format!("--group: {why}")))?;
+        let settings = GroupSettings {
+            name: paired.name.unwrap_or(invitation.name),
+            max_viewers: paired.max_viewers,
+            idle: paired.idle,
+            key_life: KEY_LIFE,
+            multicast: paired.group,
+        };
+        let mut random = KernelRandom;
+        let group = Group::new(settings, invitation.secret, facts, now, &mut random);
+        let mut crowd = Self {
+            socket,
+            group,
+            fan: Fan::new(paired.max_viewers, multicast.map(|(sender, _)| sender)),
+            list: ViewersFile::new(invitation.state.clone()),
+            state: invitation.state,
+            look_at: now,
+            trouble: None,
+            asked: heapless::Deque::new(),
+            random,
+            out: vec![0; Control::MAX_DATAGRAM].into_boxed_slice(),
+            signed: facts.signer.is_some(),
+        };
+        let list = crowd.list.read().map_err(RunError::usage)?;
+        if list.is_empty() {
+            log::warn!(
+                "nobody may watch yet: let viewers in with `sealcam pair`, or with `sealcam viewers add NAME KEY` \
+                 and the key that `sealview identity` shows"
+            );
+        }
+        crowd.admit(now, &list);
+        Ok(crowd)
+    }
+
+    /// Does what is due: what viewers have sent, what they are owed, the list.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] only for a broken program.
+    pub fn attend(&mut self, now: Instant) -> Result<(), RunError> {
+        let Self { socket, group, random, .. } = self;
+        for _ in 0..BATCHES {
+            let taken = socket.receive(|datagram, from| {
+                group.handle(now, from, datagram, random).ok();
+            });
+            if taken.map_err(RunError::failed)? == 0 {
+                break;
+            }
+        }
+        if now >= self.look_at {
+            self.look_at = now + LIST_INTERVAL;
+            if self.list.changed() {
+                self.reload(now);
+            }
+        }
+        self.speak(now);
+        Ok(())
+    }
+
+    fn speak(&mut self, now: Instant) {
+        while let Some((len, to)) = self.group.poll_transmit(now, &mut self.out, &mut self.random) {
+            self.socket.send_to(&self.out[..len], to);
+        }
+        while let Some(event) = self.group.poll_event() {
+            self.tell(event);
+        }
+    }
+
+    /// Reads the list again. One that cannot be read changes nothing: a slip of the pen puts nobody out.
+    pub fn reload(&mut self, now: Instant) {
+        match self.list.read() {
+            Ok(list) => {
+                if self.trouble.take().is_some() {
+                    log::info!("the list of viewers is good again");
+                }
+                self.admit(now, &list);
+            }
+            Err(why) => {
+                let why = why.to_string();
+                if self.trouble.as_ref() != Some(&why) {
+                    log::error!("{why}; the viewers let in before stay let in");
+                    self.trouble = Some(why);
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Instant, list: &ViewersList) {
+        let admitted: Vec<Admitted> = list
+            .iter()
+            .map(|viewer| Admitted { key: viewer.key, name: viewer.name, role: viewer.role })
+            .collect();
+        self.group.set_admitted(now, &admitted, &mut self.random);
+    }
+
+    fn tell(&mut self, event: Event) {
+        match event {
+            Event::Joined(name) => log::info!("viewer {name} has come; {} watching", self.group.len()),
+            Event::Moved(name, to) => log::info!("viewer {name} is at {to}"),
+            Event::Left(name) => log::info!("viewer {name} has gone; {} watching", self.group.len()),
+            Event::TimedOut(name) => {
+                log::info!("viewer {name} is not heard any more; {} watching", self.group.len());
+            }
+            Event::Removed(name) => log::info!("viewer {name} is removed; {} watching", self.group.len()),
+            Event::Asked(asked) => {
+                if self.asked.push_back(asked).is_err() {
+                    self.group.reply(asked, br#"{"ok":false,"error":"the camera is busy: ask again"}"#);
+                }
+            }
+        }
+    }
+
+    /// The next thing that a viewer asks for.
+    pub fn next_request(&mut self) -> Option<(Asked, Request<'_>)> {
+        while let Some(asked) = self.asked.pop_front() {
+            // It may have gone meanwhile.
+            if self.group.request(asked).is_some() {
+                return self.group.request(asked).map(|request| (asked, request));
+            }
+        }
+        None
+    }
+
+    /// Answers it.
+    pub fn reply(&mut self, asked: Asked, text: &[u8]) {
+        self.group.reply(asked, text);
+    }
+
+    /// The media key to seal with from the next frame on, if it is another than before.
+    pub fn take_media_key(&mut self, sealed: u64) -> Option<(u16, StreamKey)> {
+        self.group.take_media_key(sealed)
+    }
+
+    /// Datagrams have another size from now on, or frames may be larger.
+    pub fn set_facts(&mut self, now: Instant, facts: StreamFacts) {
+        self.group.set_facts(now, facts);
+    }
+
+    /// Sends a run to all who watch. [`Sent::bytes`] is all of it or nothing: after
+    /// [`Outcome::Blocked`](crate::net::Outcome) the same run, or a longer one, is to be given again.
+    pub fn send_run(&mut self, run: &[u8], datagram: usize) -> Sent {
+        self.fan.send_run(&mut self.socket, run, datagram, || self.group.recipients())
+    }
+
+    /// The run that is under way is given up.
+    pub fn give_up(&mut self) {
+        self.fan.reset();
+    }
+
+    /// Whether anybody wants frames.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        !self.group.is_empty()
+    }
+
+    /// Says goodbye to all.
+    pub fn stop(&mut self, now: Instant) {
+        self.group.stop();
+        self.speak(now);
+    }
+
+    /// Who watches.
+    pub fn viewers(&self) -> impl Iterator<Item = ViewerStatus> + '_ {
+        self.group.viewers()
+    }
+
+    /// What has come.
+    #[must_use]
+    pub fn counters(&self) -> GroupCounters {
+        self.group.counters()
+    }
+
+    /// What was sent, to all together.
+    #[must_use]
+    pub fn sent(&self) -> SendCounters {
+        self.fan.counters(self.socket.counters())
+    }
+
+    /// Whether frames are signed.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.signed
+    }
+
+    /// When to be attended to at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Instant {
+        self.group.next_wake().min(self.look_at)
+    }
+
+    /// All who may come in, as the file says now.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] if it cannot be read.
+    pub fn listed(&mut self) -> Result<Vec<Viewer>, ListError> {
+        // Another reader, so that a change is still noticed by this one.
+        let list = ViewersFile::new(self.state.clone()).read()?;
+        Ok(list.iter().copied().collect())
+    }
+
+    /// The list of who may come in.
+    #[must_use]
+    pub const fn list(&self) -> &ViewersFile {
+        &self.list
+    }
+
+    /// The socket, to wait for datagrams and for room.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,164 @@
+//! Paired viewers: what they ask for, who is let in, whether anybody watches.
+
+use super::Service;
+use crate::camera::control::{Reply, Request, ViewerState, parse_line};
+use crate::camera::crowd::Crowd;
+use crate::camera::run::Running;
+use crate::camera::status::Paired;
+use crate::camera::streaming::Streaming;
+use crate::keys::identity::{public_key_from_text, public_key_to_text};
+use crate::keys::viewers::Viewer;
+use crate::proto::group::ViewerStatus;
+use crate::time::{Duration, Instant};
+use crate::wire::{Control, Name, Role};
+
+/// The source is closed when nobody has watched for so long, if that was asked for.
+pub(super) const PAUSE_AFTER: Duration = Duration::from_secs(5);
+
+/// Viewers in one answer: each takes at most about 200 bytes of a datagram.
+const PER_ANSWER: usize = 4;
+
+impl Service {
+    /// Answers viewers, and closes or opens the source as they go and come.
+    pub(super) fn attend_viewers(&mut self, now: Instant, running: &mut Running) {
+        while let Some((asked, line, name, role)) = running.stream.crowd_mut().and_then(next_request) {
+            let reply = match parse_line(&line) {
+                Err(refusal) => *refusal,
+                Ok(request) if request.role() > role => {
+                    log::warn!("viewer {name} may {role} and is refused what takes {}", request.role());
+                    let needed = request.role();
+                    Reply::refusal(format!(
+                        "permission denied: it takes the role {needed}, and yours is {role}"
+                    ))
+                }
+                Ok(Request::Status {}) => Reply::refusal("the status is told on the camera itself only"),
+                Ok(request) => {
+                    log::info!("viewer {name} asks: {}", String::from_utf8_lossy(&line));
+                    self.house.answer(now, request, running)
+                }
+            };
+            let mut line = reply.to_line();
+            if line.len() > Control::MAX_TEXT {
+                line = Reply::refusal("it is done, but the answer is too long for a datagram").to_line();
+            }
+            if let Some(crowd) = running.stream.crowd_mut() {
+                crowd.reply(asked, line.trim_ascii_end());
+            }
+        }
+        self.pause_or_go_on(now, running);
+    }
+
+    fn pause_or_go_on(&mut self, now: Instant, running: &mut Running) {
+        let on_demand = running.stream.config().audience.paired().is_some_and(|paired| paired.on_demand);
+        let Some(crowd) = running.stream.crowd().filter(|_| on_demand) else { return };
+        if crowd.is_watched() {
+            self.unwatched = None;
+            if let Some(number) = self.house.paused.take() {
+                log::info!("somebody watches: opening the source");
+                self.open(number, now, &mut running.stream);
+            }
+            return;
+        }
+        let Some(number) = running.stream.active() else {
+            self.unwatched = None;
+            return;
+        };
+        if now.since(*self.unwatched.get_or_insert(now)) >= PAUSE_AFTER {
+            log::info!("nobody watches: the source is closed until somebody does");
+            self.house.paused = Some(number);
+            self.retry_at = None;
+            self.unwatched = None;
+            running.stream.close();
+        }
+    }
+}
+
+type Asked = (crate::proto::group::Asked, Vec<u8>, Name, Role);
+
+fn next_request(crowd: &mut Crowd) -> Option<Asked> {
+    let (asked, request) = crowd.next_request()?;
+    Some((asked, request.text.to_vec(), request.name, request.role))
+}
+
+const NOBODY: &str = "this service sends under a shared key: it has no viewers";
+
+/// Who is let in, and who of them watches.
+pub(super) fn list(now: Instant, from: usize, running: &mut Running) -> Reply {
+    let Some(crowd) = running.stream.crowd_mut() else { return Reply::refusal(NOBODY) };
+    let all = match crowd.listed() {
+        Ok(all) => all,
+        Err(why) => return Reply::refusal(why.to_string()),
+    };
+    let states = all.iter().skip(from).take(PER_ANSWER).map(|viewer| {
+        let status = crowd.viewers().find(|status| status.name == viewer.name);
+        state(now, viewer, status)
+    });
+    let viewers: Vec<_> = states.collect();
+    let next = from + viewers.len();
+    Reply { ok: true, next: (next < all.len()).then_some(next), viewers, ..Reply::default() }
+}
+
+fn state(now: Instant, viewer: &Viewer, status: Option<ViewerStatus>) -> ViewerState {
+    ViewerState {
+        name: viewer.name.to_string(),
+        role: viewer.role.to_string(),
+        key: public_key_to_text(&viewer.key),
+        address: status.and_then(|status| status.address).map(|address| address.to_string()),
+        joined_s: status.map(|status| now.since(status.joined).as_secs()),
+    }
+}
+
+/// Lets a viewer in.
+pub(super) fn add(
+    now: Instant,
+    name: &str,
+    key: &str,
+    role: Option<&str>,
+    running: &mut Running,
+) -> Result<Reply, String> {
+    let crowd = running.stream.crowd_mut().ok_or(NOBODY)?;
+    let name: Name = name.parse().map_err(|why| format!("name: {why}"))?;
+    let role: Role = role.unwrap_or("view").parse().map_err(|why| format!("role: {why}"))?;
+    let key = public_key_from_text(key).map_err(|why| format!("key: {why}"))?;
+    let viewer = Viewer { name, role, key };
+    crowd.list().edit(|list| list.add(viewer)).map_err(|why| why.to_string())?;
+    crowd.reload(now);
+    log::info!("viewer {name} is let in, with the role {role}");
+    Ok(Reply { ok: true, viewers: vec![state(now, &viewer, None)], ..Reply::default() })
+}
+
+/// Lets a viewer in no longer.
+pub(super) fn remove(now: Instant, name: &str, running: &mut Running) -> Result<Reply, String> {
+    let crowd = running.stream.crowd_mut().ok_or(NOBODY)?;
+    let name: Name = name.parse().map_err(|why| format!("name: {why}"))?;
+    let removed = crowd.list().edit(|list| Ok(list.remove(name))).map_err(|why| why.to_string())?;
+    let viewer = removed.ok_or_else(|| format!("no viewer is called {name}"))?;
+    crowd.reload(now);
+    Ok(Reply { ok: true, viewers: vec![state(now, &viewer, None)], ..Reply::default() })
+}
+
+/// How things stand with paired viewers, if the stream is for them.
+pub(super) fn paired_status(now: Instant, stream: &Streaming) -> Option<Paired> {
+    let crowd = stream.crowd()?;
+    let counters = crowd.counters();
+    let watching = crowd.viewers().map(|status| ViewerState {
+        name: status.name.to_string(),
+        role: status.role.to_string(),
+        key: String::new(),
+        address: status.address.map(|address| address.to_string()),
+        joined_s: Some(now.since(status.joined).as_secs()),
+    });
+    Some(Paired {
+        signed: crowd.is_signed(),
+        viewers: watching.collect(),
+        confirmed: counters.confirmed,
+        not_listed: counters.not_listed,
+        full: counters.full,
+        cookies: counters.gate.cookies,
+        turned_away: counters.gate.strangers + counters.gate.limited + counters.handshakes_failed,
+        refused: counters.forged + counters.replayed + counters.unknown_session + counters.malformed,
+        moved: counters.moved,
+        key_changes: counters.key_changes,
+        unwatched: stream.unwatched(),
+    })
+}
