@@ -41,6 +41,7 @@ const HOUSE: &[Room] = &[
     room("handshake", (2, 0), &["proto/handshake"]),
     room("manifest", (2, 0), &["proto/manifest"]),
     room("session", (3, 0), &["proto/session"]),
+    room("pairing", (2, 0), &["proto/pairing"]),
     room("outcomes", (2, 0), &["proto/outcome"]),
     room("paired media", (3, 0), &["proto/paired"]),
     room("streams", (3, 0), &["proto/streams"]),

@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod pacer;
 pub mod paired;
+pub mod pairing;
 pub mod random;
 pub mod reassembly;
 pub mod receiver;

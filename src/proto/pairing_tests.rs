@@ -1,0 +1,203 @@
+use super::*;
+use crate::proto::identity::StaticSecret;
+use crate::proto::random::Counted;
+use crate::time::{Duration, Instant};
+use proptest::prelude::*;
+
+const NOW: Instant = Instant::from_millis(1_000);
+
+struct Scene {
+    offer: Offer,
+    run: Run,
+    viewer: Partner,
+    camera: Partner,
+    random: Counted,
+}
+
+fn scene(seed: u64, same_code: bool) -> Scene {
+    let mut random = Counted::new(seed);
+    let partner = |name: &str, role, random: &mut Counted| Partner {
+        key: StaticSecret::generate(random).public(),
+        name: name.parse().unwrap(),
+        role,
+    };
+    let camera = partner("barn", Role::Tune, &mut random);
+    let viewer = partner("laptop", Role::View, &mut random);
+    let code = Code::new(SecretLength::Typed, &mut random);
+    let mut typed = code.reveal().parse::<Code>().unwrap();
+    if !same_code {
+        let wrong = format!(
+            "{}-{}",
+            code.channel(),
+            Code::new(SecretLength::Typed, &mut random).reveal().split_once('-').unwrap().1
+        );
+        typed = wrong.parse().unwrap();
+    }
+    let run = Run::new(&typed, viewer, NOW, &mut random);
+    Scene { offer: Offer::new(code, camera, NOW), run, viewer, camera, random }
+}
+
+/// Carries datagrams until nothing is said any more; `change` may spoil each.
+fn carry(scene: &mut Scene, mut change: impl FnMut(&mut Pairing)) -> (Option<Partner>, Option<Partner>) {
+    let (mut stored, mut paired) = (None, None);
+    let mut now = NOW;
+    for _ in 0..8 {
+        let Some(mut said) = scene.run.poll_transmit(now) else { break };
+        change(&mut said);
+        let mut reply = match scene.offer.handle(now, &said, &mut scene.random) {
+            Said::Reply(reply) => reply,
+            Said::Store(viewer) => {
+                stored = Some(viewer);
+                scene.offer.stored().unwrap()
+            }
+            Said::Nothing => continue,
+        };
+        change(&mut reply);
+        if let Output::Paired(camera) = scene.run.handle(now, &reply) {
+            paired = Some(camera);
+        }
+        now += Duration::from_millis(100);
+    }
+    (stored, paired)
+}
+
+#[test]
+fn with_the_code_both_store_each_other() {
+    let mut scene = scene(1, true);
+    let (stored, paired) = carry(&mut scene, |_| {});
+    let viewer = Partner { role: Role::Tune, ..scene.viewer };
+    assert_eq!((stored, paired), (Some(viewer), Some(scene.camera)));
+    assert_eq!(scene.offer.state(NOW), OfferState::Used);
+    // Once used, it is used.
+    let mut other = self::scene(1, true);
+    other.offer = scene.offer;
+    assert_eq!(carry(&mut other, |_| {}), (None, None));
+}
+
+#[test]
+fn three_wrong_codes_burn_it_and_nobody_stores_anything() {
+    let mut scene = scene(2, false);
+    for nth in 1..=TRIES {
+        let (stored, paired) = carry(&mut scene, |_| {});
+        assert_eq!((stored, paired), (None, None));
+        assert_eq!(scene.run.failure(NOW + Duration::from_secs(11)), Some(Failure::WrongCode));
+        let left = TRIES - nth;
+        let expected = if left == 0 { OfferState::Burnt } else { OfferState::Open(NOW + CODE_LIFE, left) };
+        assert_eq!(scene.offer.state(NOW), expected);
+        let wrong = "12345-000000".replace("12345", &scene.offer.code().channel().to_string());
+        scene.offer.next_run_now();
+        scene.run = Run::new(&wrong.parse().unwrap(), scene.viewer, NOW, &mut scene.random);
+    }
+    let right = scene.offer.code().clone();
+    scene.run = Run::new(&right, scene.viewer, NOW, &mut scene.random);
+    assert_eq!(carry(&mut scene, |_| {}), (None, None), "even with the right one");
+}
+
+#[test]
+fn another_channel_costs_no_try() {
+    let mut scene = scene(3, true);
+    let other = (scene.offer.code().channel() - 10_000 + 1) % 90_000 + 10_000;
+    let code: Code = format!("{other}-000000").parse().unwrap();
+    let run = Run::new(&code, scene.viewer, NOW, &mut scene.random);
+    let right = core::mem::replace(&mut scene.run, run);
+    assert_eq!(carry(&mut scene, |_| {}), (None, None));
+    assert_eq!(scene.offer.state(NOW), OfferState::Open(NOW + CODE_LIFE, TRIES));
+    assert_eq!(scene.run.failure(NOW + Duration::from_secs(10)), Some(Failure::NoAnswer));
+    scene.run = right;
+    assert!(carry(&mut scene, |_| {}).1.is_some());
+}
+
+#[test]
+fn a_code_does_not_outlive_its_time() {
+    let mut scene = scene(4, true);
+    let late = NOW + CODE_LIFE;
+    let hello = scene.run.poll_transmit(NOW).unwrap();
+    assert_eq!(scene.offer.handle(late, &hello, &mut scene.random), Said::Nothing);
+    assert_eq!(scene.offer.state(late), OfferState::Expired);
+}
+
+#[test]
+fn a_lost_last_word_is_said_again_and_a_failed_store_leaves_the_code_open() {
+    let mut scene = scene(5, true);
+    let mut now = NOW;
+    let mut confirmation = None;
+    while confirmation.is_none() {
+        let said = scene.run.poll_transmit(now).unwrap();
+        match scene.offer.handle(now, &said, &mut scene.random) {
+            Said::Reply(reply) => assert_eq!(scene.run.handle(now, &reply), Output::Wait),
+            Said::Store(_) => confirmation = Some(said),
+            Said::Nothing => panic!("all goes well"),
+        }
+        now += Duration::from_millis(10);
+    }
+    let confirmation = confirmation.unwrap();
+    assert_eq!(
+        scene.offer.handle(now, &confirmation, &mut scene.random),
+        Said::Nothing,
+        "it is being stored"
+    );
+    let last = scene.offer.stored().unwrap();
+    // Lost; the viewer says its own again.
+    now += Duration::from_secs(1);
+    let again = scene.run.poll_transmit(now).unwrap();
+    assert_eq!(again, confirmation);
+    assert_eq!(scene.offer.handle(now, &again, &mut scene.random), Said::Reply(last));
+    assert_eq!(scene.run.handle(now, &last), Output::Paired(scene.camera));
+
+    let mut scene = self::scene(6, true);
+    for _ in 0..3 {
+        let said = scene.run.poll_transmit(NOW).unwrap();
+        if let Said::Reply(reply) = scene.offer.handle(NOW, &said, &mut scene.random) {
+            scene.run.handle(NOW, &reply);
+        }
+    }
+    scene.offer.not_stored();
+    assert!(matches!(scene.offer.state(NOW), OfferState::Open(..)));
+}
+
+#[test]
+fn codes_are_read_as_people_type_them_and_never_printed_whole() {
+    let code: Code = "48213-k7m2qx".parse().unwrap();
+    for same in ["48213-K7M2QX", " 48213-k7m 2qx ", "48213-k7m-2qx"] {
+        assert_eq!(same.parse::<Code>().unwrap(), code, "{same}");
+    }
+    assert_eq!("48213-00011z".parse::<Code>(), "48213-OoOilZ".parse());
+    for wrong in [
+        "",
+        "48213",
+        "4821-k7m2qx",
+        "04821-k7m2qx",
+        "48213-k7m2q",
+        "48213-k7m2qxx",
+        "48213-k7m2q!",
+        "48213-k7m2qü",
+    ] {
+        assert_eq!(wrong.parse::<Code>(), Err(NotACode), "{wrong}");
+    }
+    assert!(!format!("{code:?}").contains("k7m2qx"));
+    let long = Code::new(SecretLength::Scanned, &mut Counted::new(1));
+    assert_eq!(long.reveal().parse::<Code>().unwrap(), long);
+}
+
+proptest! {
+    /// Whatever bit changes on the way, neither end stores what the other did not say.
+    #[test]
+    fn a_changed_bit_stores_nothing_wrong(seed in any::<u64>(), which in 0usize..6, at in 0usize..160, bit in 0u8..8) {
+        let mut scene = scene(seed, true);
+        let mut nth = 0;
+        let (stored, paired) = carry(&mut scene, |said| {
+            if nth == which {
+                let mut bytes = said.to_bytes();
+                bytes[at] ^= 1 << bit;
+                if let Ok(changed) = Pairing::parse(&bytes) {
+                    *said = changed;
+                }
+            }
+            nth += 1;
+        });
+        let viewer = Partner { role: Role::Tune, ..scene.viewer };
+        prop_assert!(stored.is_none_or(|stored| stored == viewer));
+        prop_assert!(paired.is_none_or(|paired| paired == scene.camera));
+        prop_assert!(paired.is_none() || stored.is_some());
+    }
+}
