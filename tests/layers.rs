@@ -77,6 +77,7 @@ const CAMERA_RUN_LOOP: &[&str] = &[
     "camera/file_config*",
     "camera/metrics*",
     "camera/open*",
+    "camera/pair",
     "camera/pipeline*",
     "camera/reload*",
     "camera/reporter*",
@@ -98,6 +99,7 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/memory*",
     "viewer/network*",
     "viewer/outlets*",
+    "viewer/pair",
     "viewer/watch*",
 ];
 

@@ -13,6 +13,7 @@ use sealcam::camera::control::client::ask;
 use sealcam::camera::demo::demo;
 use sealcam::camera::devices::Devices;
 use sealcam::camera::file_config::{self, Effective};
+use sealcam::camera::pair::pair;
 use sealcam::camera::status::Health;
 use sealcam::camera::viewers::viewers;
 use sealcam::camera::{run, service};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Source(args) => source(args),
         Command::Keygen(args) => keygen(&args),
         Command::Identity(args) => identity(&args),
+        Command::Pair(args) => pair(&args),
         Command::Viewers(args) => viewers(&args),
         Command::Devices => say(&Devices::of_this_machine().to_string()),
         Command::Demo(args) => demo(&args),

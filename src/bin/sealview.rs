@@ -11,6 +11,7 @@ use sealcam::logging;
 use sealcam::viewer::args::{Cli, Command, IdentityArgs};
 use sealcam::viewer::cameras::cameras;
 use sealcam::viewer::config::WatchConfig;
+use sealcam::viewer::pair::pair;
 use sealcam::viewer::watch::watch;
 
 fn main() -> ExitCode {
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     logging::start(live.for_log(stderr()));
     exit::status(&match cli.command {
         Command::Watch(args) => WatchConfig::try_from(*args).and_then(|config| watch(&config, live)),
+        Command::Pair(args) => pair(&args),
         Command::Identity(args) => identity(&args),
         Command::Cameras(args) => cameras(&args),
     })

@@ -54,6 +54,8 @@ pub enum Command {
     Keygen(KeygenArgs),
     /// Show this camera's public key, which its viewers need; made on first use
     Identity(IdentityArgs),
+    /// Let a viewer in by a short code: on its machine, `sealview pair` takes it within two minutes
+    Pair(PairArgs),
     /// Add, list or remove the viewers that are let in
     Viewers(ViewersArgs),
     /// List the cameras of this machine: formats, sizes, rates, stable paths
@@ -290,6 +292,22 @@ pub struct IdentityArgs {
     /// /var/lib/sealcam]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// Options of `sealcam pair`.
+#[derive(Debug, Args)]
+pub struct PairArgs {
+    /// What the viewer may do: view (watch), tune (also change the picture) or admin (also let viewers in)
+    #[arg(long, value_name = "ROLE", default_value_t = Role::View)]
+    pub role: Role,
+
+    /// Show a QR code, with a longer code in it
+    #[arg(long)]
+    pub qr: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it")]
+    pub service: ServiceArgs,
 }
 
 /// How the list of viewers can be edited.

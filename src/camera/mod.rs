@@ -16,7 +16,7 @@
 //! | [`crowd`] | paired viewers: their socket, who they are, what they ask for |
 //! | [`run`], [`reporter`], [`stats`] | the loop, and what is told of it |
 //! | [`service`], [`reload`], [`control`], [`status`], [`metrics`] | `sealcam run`, and who speaks to it |
-//! | [`viewers`] | whom the camera lets in |
+//! | [`viewers`], [`pair`] | whom the camera lets in |
 //! | [`demo`] | both programs at work on one machine |
 
 pub mod area;
@@ -44,6 +44,7 @@ pub mod notice;
 pub mod notify;
 pub mod open;
 pub mod pace;
+pub mod pair;
 pub mod pattern;
 pub mod pipe;
 pub mod pipeline;

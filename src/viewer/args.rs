@@ -33,10 +33,36 @@ Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
 pub enum Command {
     /// Listen at an address, or join a group, for a stream under a shared key
     Watch(Box<WatchArgs>),
+    /// Pair with a camera by the code that `sealcam pair` shows there
+    Pair(PairArgs),
     /// Show this viewer's public key, which cameras need to let it in; made on first use
     Identity(IdentityArgs),
     /// List, add or forget the cameras that this viewer knows
     Cameras(CamerasArgs),
+}
+
+/// Options of `sealview pair`.
+#[derive(Debug, Args)]
+pub struct PairArgs {
+    /// The camera: its machine's name or address, with :PORT if that is not 5004
+    #[arg(value_name = "CAMERA[:PORT]")]
+    pub camera: String,
+
+    /// The code, such as 48213-k7m2qx
+    #[arg(value_name = "CODE")]
+    pub code: String,
+
+    /// What the camera is to call this viewer [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Name>,
+
+    /// What to call the camera here [default: what it calls itself]
+    #[arg(long = "as", value_name = "NAME")]
+    pub save_as: Option<Name>,
+
+    /// Where this viewer's key and the cameras are kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 /// Options of `sealview identity`.

@@ -32,6 +32,7 @@ pub mod memory;
 pub mod network;
 pub mod outlets;
 pub mod output;
+pub mod pair;
 mod parts;
 pub mod recorder;
 pub mod report;

@@ -13,6 +13,9 @@
 //! {"do":"viewers","from":0}            -> {"ok":true,"viewers":[{"name":"anna",...}],"next":8}
 //! {"do":"viewer-add","name":"anna","key":"sealpub1...","role":"view"}
 //! {"do":"viewer-remove","name":"anna"} -> {"ok":true,...}
+//! {"do":"pair","role":"view"}          -> {"ok":true,"pairing":{"state":"open","code":"48213-k7m2qx",...}}
+//! {"do":"pairing"}                     -> {"ok":true,"pairing":{"state":"used","viewer":"anna",...}}
+//! {"do":"pair-cancel"}                 -> {"ok":true}
 //! anything else                        -> {"ok":false,"error":"what is wrong, and the mend"}
 //! ```
 //!
@@ -31,5 +34,5 @@ mod protocol;
 mod socket;
 
 pub(crate) use protocol::respond;
-pub use protocol::{Reply, Request, SourceState, Tune, ViewerState, parse, parse_line};
+pub use protocol::{PairingState, Reply, Request, SourceState, Tune, ViewerState, parse, parse_line};
 pub use socket::{ControlSocket, default_path};

@@ -40,6 +40,19 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
     },
+    /// Open a code for pairing, in the place of one that is open.
+    Pair {
+        /// What the viewer may do then: `view` unless given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// Whether the code is for a QR code, which carries a longer one.
+        #[serde(default)]
+        scanned: bool,
+    },
+    /// What has become of the code.
+    Pairing {},
+    /// Close the code.
+    PairCancel {},
     /// Let a viewer in no longer.
     ViewerRemove {
         /// What it is called.
@@ -54,7 +67,12 @@ impl Request {
         match self {
             Self::Status {} | Self::Sources {} => Role::View,
             Self::Source { .. } | Self::Tune(_) => Role::Tune,
-            Self::Viewers { .. } | Self::ViewerAdd { .. } | Self::ViewerRemove { .. } => Role::Admin,
+            Self::Viewers { .. }
+            | Self::ViewerAdd { .. }
+            | Self::ViewerRemove { .. }
+            | Self::Pair { .. }
+            | Self::Pairing {}
+            | Self::PairCancel {} => Role::Admin,
         }
     }
 }
@@ -111,9 +129,41 @@ pub struct Reply {
     /// There are more of them: ask again from this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<usize>,
+    /// What has become of the code for pairing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing: Option<PairingState>,
     /// What the picture is now, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
+}
+
+/// What has become of a code for pairing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum PairingState {
+    /// It holds.
+    Open {
+        /// For so many seconds.
+        seconds: u64,
+        /// Wrong codes that may still come.
+        tries: u8,
+        /// The code itself, told once: to whoever has asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The port that the camera listens at.
+        port: u16,
+    },
+    /// A viewer has used it, and is let in under that name.
+    Used {
+        /// The name.
+        viewer: String,
+        /// What it may do.
+        role: String,
+    },
+    /// Too many wrong codes came.
+    Burnt,
+    /// Nobody has used it in time, or it was closed.
+    Expired,
 }
 
 /// A viewer that is let in.

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | here | what is due in a turn: datagrams, the list, words for the log |
 //! | `fan` | one run to all viewers |
+//! | `pairing` | a code that is open, and who has used it |
 
 mod fan;
+mod pairing;
 
 use std::os::fd::BorrowedFd;
 
@@ -20,11 +22,12 @@ use crate::net::{ManyOptions, ManySocket, MediaSender, SendCounters, Sent};
 use crate::proto::group::{
     Admitted, Asked, Event, Group, GroupCounters, GroupSettings, Request, StreamFacts, ViewerStatus,
 };
-use crate::proto::identity::StaticSecret;
+use crate::proto::identity::{PublicKey, StaticSecret};
 use crate::proto::key_schedule::StreamKey;
 use crate::time::{Duration, Instant};
-use crate::wire::{Control, Name};
+use crate::wire::{Control, DatagramType, Name};
 use fan::Fan;
+use pairing::Door;
 
 /// Batches of datagrams that are taken before the stream has its turn: a flood must not hold it up.
 const BATCHES: usize = 2;
@@ -50,6 +53,9 @@ pub struct Crowd {
     trouble: Option<String>,
     asked: heapless::Deque<Asked, ASKED>,
     random: KernelRandom,
+    door: Door,
+    own: PublicKey,
+    name: Name,
     out: Box<[u8]>,
     signed: bool,
 }
@@ -112,6 +118,7 @@ impl Crowd {
             multicast: paired.group,
         };
         let mut random = KernelRandom;
+        let (own, name) = (invitation.secret.public(), settings.name);
         let group = Group::new(settings, invitation.secret, facts, now, &mut random);
         let mut crowd = Self {
             socket,
@@ -123,6 +130,9 @@ impl Crowd {
             trouble: None,
             asked: heapless::Deque::new(),
             random,
+            door: Door::default(),
+            own,
+            name,
             out: vec![0; Control::MAX_DATAGRAM].into_boxed_slice(),
             signed: facts.signer.is_some(),
         };
@@ -143,15 +153,19 @@ impl Crowd {
     ///
     /// [`RunError`] only for a broken program.
     pub fn attend(&mut self, now: Instant) -> Result<(), RunError> {
-        let Self { socket, group, random, .. } = self;
+        let Self { socket, group, random, door, .. } = self;
         for _ in 0..BATCHES {
-            let taken = socket.receive(|datagram, from| {
-                group.handle(now, from, datagram, random).ok();
+            let taken = socket.receive(|datagram, from| match DatagramType::of(datagram) {
+                Ok(DatagramType::Pairing(_)) => door.hear(now, from, datagram, random),
+                _ => {
+                    group.handle(now, from, datagram, random).ok();
+                }
             });
             if taken.map_err(RunError::failed)? == 0 {
                 break;
             }
         }
+        self.pair(now);
         if now >= self.look_at {
             self.look_at = now + LIST_INTERVAL;
             if self.list.changed() {

@@ -55,6 +55,12 @@ impl House {
                 let added = viewers::add(now, &name, &key, role.as_deref(), running);
                 added.unwrap_or_else(Reply::refusal)
             }
+            Request::Pair { role, scanned } => {
+                let opened = viewers::open_pairing(now, role.as_deref(), scanned, running);
+                opened.unwrap_or_else(Reply::refusal)
+            }
+            Request::Pairing {} => viewers::pairing(now, running),
+            Request::PairCancel {} => viewers::close_pairing(running),
             Request::ViewerRemove { name } => {
                 viewers::remove(now, &name, running).unwrap_or_else(Reply::refusal)
             }

@@ -9,6 +9,7 @@ use crate::camera::streaming::Streaming;
 use crate::keys::identity::{public_key_from_text, public_key_to_text};
 use crate::keys::viewers::Viewer;
 use crate::proto::group::ViewerStatus;
+use crate::proto::pairing::{CODE_LIFE, SecretLength};
 use crate::time::{Duration, Instant};
 use crate::wire::{Control, Name, Role};
 
@@ -135,6 +136,37 @@ pub(super) fn remove(now: Instant, name: &str, running: &mut Running) -> Result<
     let viewer = removed.ok_or_else(|| format!("no viewer is called {name}"))?;
     crowd.reload(now);
     Ok(Reply { ok: true, viewers: vec![state(now, &viewer, None)], ..Reply::default() })
+}
+
+/// Opens a code for pairing.
+pub(super) fn open_pairing(
+    now: Instant,
+    role: Option<&str>,
+    scanned: bool,
+    running: &mut Running,
+) -> Result<Reply, String> {
+    let crowd = running.stream.crowd_mut().ok_or(NOBODY)?;
+    let role: Role = role.unwrap_or("view").parse().map_err(|why| format!("role: {why}"))?;
+    let length = if scanned { SecretLength::Scanned } else { SecretLength::Typed };
+    crowd.open_pairing(now, role, length);
+    log::info!("pairing is open for {} s, for the role {role}", CODE_LIFE.as_secs());
+    Ok(Reply { ok: true, pairing: crowd.pairing(now, true), ..Reply::default() })
+}
+
+/// What has become of the code.
+pub(super) fn pairing(now: Instant, running: &Running) -> Reply {
+    let pairing = running.stream.crowd().map(|crowd| crowd.pairing(now, false));
+    match pairing {
+        None => Reply::refusal(NOBODY),
+        Some(pairing) => Reply { ok: true, pairing, ..Reply::default() },
+    }
+}
+
+/// Closes the code.
+pub(super) fn close_pairing(running: &mut Running) -> Reply {
+    let Some(crowd) = running.stream.crowd_mut() else { return Reply::refusal(NOBODY) };
+    crowd.close_pairing();
+    Reply { ok: true, ..Reply::default() }
 }
 
 /// How things stand with paired viewers, if the stream is for them.

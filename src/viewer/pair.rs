@@ -1,0 +1,141 @@
+//! `sealview pair`: takes the code that the camera shows, and remembers the camera.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+
+use super::args::PairArgs;
+use crate::clock;
+use crate::commands::{say, state};
+use crate::exit::RunError;
+use crate::keys::cameras::{Camera, CamerasFile};
+use crate::keys::{KernelRandom, identity};
+use crate::proto::pairing::{Code, Output, Partner, Run};
+use crate::time::{Duration, Instant};
+use crate::wire::pairing::Pairing;
+use crate::wire::{DEFAULT_PORT, Name, Role};
+
+/// At least so long is waited for an answer in one go: a wait of no time at all would be one without end.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Pairs with the camera, and puts it into the address book.
+///
+/// # Errors
+///
+/// [`RunError`] with a sentence that names the mend; nothing is stored then.
+pub fn pair(args: &PairArgs) -> Result<(), RunError> {
+    let code: Code = args.code.parse().map_err(|why| RunError::Usage(format!("CODE: {why}")))?;
+    let folder = state(args.state.as_deref())?;
+    let own = identity::load_or_create(&folder).map_err(RunError::failed)?;
+    let addresses = addresses(&args.camera)?;
+    let name = args.name.unwrap_or_else(own_name);
+    let own = Partner { key: own.secret.public(), name, role: Role::View };
+    let mut last = RunError::Failed(format!("{} has no address", args.camera));
+    for address in addresses {
+        match exchange(address, &code, own) {
+            Ok(camera) => return remember(&CamerasFile::new(folder), args.save_as, camera, address),
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+/// `NAME`, `NAME:PORT`, or an address with or without a port.
+fn addresses(camera: &str) -> Result<Vec<SocketAddr>, RunError> {
+    let wrong = |why: io::Error| {
+        RunError::Failed(format!("{camera} cannot be looked up: {why}; write the camera's address instead"))
+    };
+    if let Ok(ip) = camera.trim_matches(['[', ']']).parse() {
+        return Ok(vec![SocketAddr::new(ip, DEFAULT_PORT)]);
+    }
+    if let Ok(address) = camera.parse() {
+        return Ok(vec![address]);
+    }
+    let (host, port) = match camera.rsplit_once(':') {
+        Some((host, port)) => {
+            let port = port.parse();
+            (host, port.map_err(|_| RunError::Usage(format!("CAMERA: {camera}: no port after the colon")))?)
+        }
+        None => (camera, DEFAULT_PORT),
+    };
+    // Cameras without a name in the domain name system have one on the local network (RFC 6762).
+    let local = format!("{host}.local");
+    let found = (host, port).to_socket_addrs().or_else(|_| (local.as_str(), port).to_socket_addrs());
+    Ok(found.map_err(wrong)?.collect())
+}
+
+/// What this machine is called, as far as that makes a name.
+fn own_name() -> Name {
+    let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.or_else(|| std::env::var("COMPUTERNAME").ok());
+    let near = host.and_then(|host| Name::near(host.trim().split('.').next().unwrap_or_default()));
+    near.unwrap_or_else(|| "viewer".parse().unwrap_or_else(|_| unreachable!("it is a name")))
+}
+
+/// One run with whoever is at `address`.
+fn exchange(address: SocketAddr, code: &Code, own: Partner) -> Result<Partner, RunError> {
+    let failed = |why: io::Error| RunError::Failed(format!("{address}: {why}"));
+    let any: SocketAddr = if address.is_ipv4() {
+        (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+    };
+    let socket = UdpSocket::bind(any).map_err(failed)?;
+    let mut run = Run::new(code, own, clock::now(), &mut KernelRandom);
+    loop {
+        let now = clock::now();
+        if let Some(why) = run.failure(now) {
+            return Err(RunError::Failed(format!("{address}: {why}")));
+        }
+        if let Some(said) = run.poll_transmit(now) {
+            // What the network does not take now is said again.
+            socket.send_to(&said.to_bytes(), address).ok();
+        }
+        if let Output::Paired(camera) = hear(&socket, address, &mut run, now).map_err(failed)? {
+            return Ok(camera);
+        }
+    }
+}
+
+/// Waits for an answer until something is to be said again.
+fn hear(socket: &UdpSocket, address: SocketAddr, run: &mut Run, now: Instant) -> io::Result<Output> {
+    socket.set_read_timeout(Some(run.next_wake().since(now).max(SHORTEST)))?;
+    let mut bytes = [0; Pairing::LEN + 1];
+    // Time is over, or the network says that nobody listens: the run tells when that is enough.
+    let Ok((len, from)) = socket.recv_from(&mut bytes) else { return Ok(Output::Wait) };
+    if from.ip().to_canonical() != address.ip().to_canonical() {
+        return Ok(Output::Wait);
+    }
+    Ok(Pairing::parse(&bytes[..len]).map_or(Output::Wait, |heard| run.handle(clock::now(), &heard)))
+}
+
+fn remember(
+    file: &CamerasFile,
+    save_as: Option<Name>,
+    camera: Partner,
+    address: SocketAddr,
+) -> Result<(), RunError> {
+    let name = save_as.unwrap_or(camera.name);
+    file.edit(|book| {
+        let known = book.by_key(&camera.key).map(|known| known.name);
+        if let Some(before) = known.filter(|before| *before != name) {
+            book.remove(before);
+        }
+        let mut entry = Camera::new(name, camera.key);
+        entry.reached_at(address);
+        if book.by_name(name).is_some_and(|other| other.key == camera.key) {
+            book.put(entry)
+        } else {
+            book.add(entry)
+        }
+    })
+    .map_err(|why| {
+        RunError::Failed(format!(
+            "paired, but the camera cannot be remembered: {why}; pair again with --as NAME"
+        ))
+    })?;
+    say(&format!(
+        "Paired with {name} at {address}; you may {}. Its key's fingerprint is {}. Watch it with\n  sealview connect {name}\n",
+        camera.role,
+        camera.key.fingerprint()
+    ))
+}
