@@ -98,6 +98,7 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/memory*",
     "viewer/network*",
     "viewer/outlets*",
+    "viewer/paired*",
     "viewer/watch*",
 ];
 

@@ -10,8 +10,10 @@ use sealcam::live::{LiveText, stderr_is_live};
 use sealcam::logging;
 use sealcam::viewer::args::{Cli, Command, IdentityArgs};
 use sealcam::viewer::cameras::cameras;
-use sealcam::viewer::config::WatchConfig;
-use sealcam::viewer::watch::watch;
+use sealcam::viewer::config::{ConnectConfig, WatchConfig};
+use sealcam::viewer::paired::tune::tune;
+use sealcam::viewer::paired::viewers::viewers;
+use sealcam::viewer::watch::{connect, watch};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -19,6 +21,9 @@ fn main() -> ExitCode {
     logging::start(live.for_log(stderr()));
     exit::status(&match cli.command {
         Command::Watch(args) => WatchConfig::try_from(*args).and_then(|config| watch(&config, live)),
+        Command::Connect(args) => ConnectConfig::try_from(*args).and_then(|config| connect(&config, live)),
+        Command::Tune(args) => tune(*args),
+        Command::Viewers(args) => viewers(*args),
         Command::Identity(args) => identity(&args),
         Command::Cameras(args) => cameras(&args),
     })

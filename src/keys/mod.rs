@@ -17,6 +17,32 @@ pub mod start_counter;
 pub mod state;
 pub mod viewers;
 
+use crate::proto::random::Random;
+
+/// The kernel's generator, for the protocol.
+#[derive(Debug)]
+pub struct KernelRandom(());
+
+impl KernelRandom {
+    /// Makes sure that there is randomness.
+    ///
+    /// # Errors
+    ///
+    /// As for [`random`].
+    pub fn new() -> std::io::Result<Self> {
+        random(&mut [0; 1]).map(|()| Self(()))
+    }
+}
+
+impl Random for KernelRandom {
+    /// # Panics
+    ///
+    /// If the system has none to give, though it had before: nothing can be kept secret then.
+    fn fill(&mut self, bytes: &mut [u8]) {
+        random(bytes).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
 /// Fills `bytes` with randomness from the operating system.
 ///
 /// # Errors
