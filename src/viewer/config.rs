@@ -173,6 +173,60 @@ mod tests {
         }
     }
 
+    fn connect(line: &str) -> Result<ConnectConfig, String> {
+        let words = ["sealview", "connect"].into_iter().chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).map_err(|why| why.to_string())?;
+        let Command::Connect(args) = cli.command else { panic!("{line}") };
+        ConnectConfig::try_from(*args).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn a_paired_camera_takes_the_same_options() {
+        let config =
+            connect("barn:5005 --multicast --no-window --frames 3 --interface lo --state dir").unwrap();
+        assert_eq!(
+            (config.peer.camera.as_str(), config.multicast, config.view.frames),
+            ("barn:5005", true, Some(3))
+        );
+        assert!(config.peer.interface.is_some() && config.peer.state.is_some() && !config.view.window);
+        assert!(connect("barn --record film.mp4").unwrap_err().contains("--record"));
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_not_repeated() {
+        let why = connect("barn --key sealsecretfoobar").unwrap_err();
+        assert!(why.starts_with("--key: ") && !why.contains("foobar"), "{why}");
+    }
+
+    #[test]
+    fn commands_to_a_camera_are_read() {
+        let parse = |line: &str| {
+            Cli::try_parse_from(["sealview"].into_iter().chain(line.split_whitespace()))
+                .map(|cli| cli.command)
+        };
+        let good = [
+            "tune barn --quality 60 --fps 7.5 --size 640x360 --source front --control gain=3 --control focus=1",
+            "viewers barn",
+            "viewers barn list --state dir",
+            "viewers barn add anna sealpub1x --role tune --key sealpub1y",
+            "viewers --interface lo barn remove anna",
+        ];
+        for line in good {
+            assert!(matches!(parse(line), Ok(Command::Tune(_) | Command::Viewers(_))), "{line}");
+        }
+        let wrong = [
+            ("tune barn --quality 0", "--quality"),
+            ("tune barn --fps 1000", "--fps"),
+            ("tune barn --size 640", "640x360"),
+            ("viewers barn add anna sealpub1x --role root", "view, tune or admin"),
+            ("viewers barn add -a sealpub1x", "-a"),
+        ];
+        for (line, names) in wrong {
+            let why = parse(line).expect_err(line).to_string();
+            assert!(why.contains(names), "{line}: {why}");
+        }
+    }
+
     #[test]
     fn standard_output_takes_the_place_of_the_window() {
         assert!(config("[::]:5000").unwrap().view.window);

@@ -15,6 +15,8 @@ mod link;
 pub mod requests;
 mod socket;
 mod target;
+#[cfg(test)]
+pub(super) mod testing;
 pub mod tune;
 pub mod viewers;
 mod words;

@@ -114,3 +114,52 @@ impl Link {
         self.socket.counters()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{PLAIN, TestCamera};
+    use super::*;
+    use crate::clock;
+    use crate::proto::connection::Standing;
+    use crate::proto::group::Event;
+    use crate::proto::outcome::Accepted;
+    use crate::time::Duration;
+
+    /// Runs until `enough` more frames have come.
+    #[track_caller]
+    fn receive(link: &mut Link, enough: u32) {
+        let mut buffer = vec![0; 100_000].into_boxed_slice();
+        let (start, mut frames) = (clock::now(), 0);
+        while frames < enough {
+            let now = clock::now();
+            assert!(now.since(start) < Duration::from_secs(20), "{frames} frames");
+            link.tend(now).unwrap();
+            link.speak(now);
+            link.socket().socket().unwrap().wait(Duration::from_millis(20), None).unwrap();
+            link.receive(now, |connection, handled| {
+                if handled == Ok(Handled::Media(Accepted::Frame)) {
+                    frames += u32::from(connection.take_frame(&mut buffer).is_some());
+                }
+            })
+            .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_session_outlives_its_socket() {
+        let camera = TestCamera::start(PLAIN);
+        let (peer, _folder) = camera.viewer(None);
+        camera.admit(&[peer.identity.public()]);
+        let mut link = Link::open(&peer, 100_000, Delivery::Unicast, clock::now()).unwrap();
+        receive(&mut link, 2);
+        let before = link.socket().socket().unwrap().local_addr();
+        link.socket.renew().unwrap();
+        link.connection.network_changed(clock::now());
+        receive(&mut link, 2);
+        assert_ne!(link.socket().socket().unwrap().local_addr(), before);
+        assert_eq!(link.connection.standing(clock::now()), Standing::In);
+        let events = camera.events();
+        assert!(matches!(events[..], [Event::Joined(_), Event::Moved(..)]), "{events:?}");
+        link.leave(clock::now());
+    }
+}

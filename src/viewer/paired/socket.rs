@@ -70,7 +70,7 @@ impl PairedSocket {
     }
 
     /// Opens a new socket in the place of the old one.
-    fn renew(&mut self) -> Result<(), RunError> {
+    pub(super) fn renew(&mut self) -> Result<(), RunError> {
         self.before = self.counters();
         self.socket = None;
         match MediaReceiver::open(&self.options) {

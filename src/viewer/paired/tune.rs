@@ -85,6 +85,25 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_camera_is_not_asked_for_nothing() {
+        use crate::viewer::args::{Cli, Command};
+        use clap::Parser;
+        let ask = |line: &str| {
+            let cli =
+                Cli::try_parse_from(["sealview", "tune", "barn"].into_iter().chain(line.split_whitespace()));
+            let Command::Tune(args) = cli.unwrap().command else { panic!("{line}") };
+            tune(*args).unwrap_err()
+        };
+        for (line, words) in [
+            ("", "nothing to change"),
+            ("--area /nonexistent/area.json", "--area: /nonexistent/area.json"),
+            ("--control gain", "brightness=120"),
+        ] {
+            assert!(matches!(ask(line), RunError::Usage(why) if why.contains(words)), "{line}");
+        }
+    }
+
+    #[test]
     fn controls_are_numbers_switches_or_items() {
         let cases = [
             ("brightness=120", json!(120)),
