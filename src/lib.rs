@@ -12,7 +12,7 @@
 //! | 0 | [`wire`] | datagrams: bytes to meaning and back, no state |
 //! | 0 | [`jpeg`] | markers and segments of a JPEG image: no codec |
 //! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing, flood gate |
-//! | 4 | [`proto`] ends | the sender and the receiver of a stream |
+//! | 4 | [`proto`] ends | the sender and the receiver of a stream; a camera's group of viewers and a viewer's connection |
 //! | 5 | `clock`, `codec`, `net`, `keys` | what asks the system: time, libjpeg, sockets, files |
 //! | 5 | `outlet` | bounded queues before threads with slow devices |
 //! | 5 | `qr`, `commands` | QR codes in a terminal; what the commands of both programs share |

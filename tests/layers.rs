@@ -100,6 +100,7 @@ const VIEWER_RUN_LOOP: &[&str] = &[
     "viewer/network*",
     "viewer/outlets*",
     "viewer/pair",
+    "viewer/paired*",
     "viewer/watch*",
 ];
 

@@ -10,9 +10,11 @@ use sealcam::live::{LiveText, stderr_is_live};
 use sealcam::logging;
 use sealcam::viewer::args::{Cli, Command, IdentityArgs};
 use sealcam::viewer::cameras::cameras;
-use sealcam::viewer::config::WatchConfig;
+use sealcam::viewer::config::{ConnectConfig, WatchConfig};
 use sealcam::viewer::pair::pair;
-use sealcam::viewer::watch::watch;
+use sealcam::viewer::paired::tune::tune;
+use sealcam::viewer::paired::viewers::viewers;
+use sealcam::viewer::watch::{connect, watch};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -21,6 +23,9 @@ fn main() -> ExitCode {
     exit::status(&match cli.command {
         Command::Watch(args) => WatchConfig::try_from(*args).and_then(|config| watch(&config, live)),
         Command::Pair(args) => pair(&args),
+        Command::Connect(args) => ConnectConfig::try_from(*args).and_then(|config| connect(&config, live)),
+        Command::Tune(args) => tune(*args),
+        Command::Viewers(args) => viewers(*args),
         Command::Identity(args) => identity(&args),
         Command::Cameras(args) => cameras(&args),
     })

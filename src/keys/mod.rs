@@ -17,6 +17,32 @@ pub mod start_counter;
 pub mod state;
 pub mod viewers;
 
+use crate::proto::random::Random;
+
+/// The kernel's generator, for the protocol.
+#[derive(Debug)]
+pub struct KernelRandom(());
+
+impl KernelRandom {
+    /// Makes sure that there is randomness.
+    ///
+    /// # Errors
+    ///
+    /// As for [`random`].
+    pub fn new() -> std::io::Result<Self> {
+        random(&mut [0; 1]).map(|()| Self(()))
+    }
+}
+
+impl Random for KernelRandom {
+    /// # Panics
+    ///
+    /// If the system has none to give, though it had before: nothing can be kept secret then.
+    fn fill(&mut self, bytes: &mut [u8]) {
+        random(bytes).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
 /// Fills `bytes` with randomness from the operating system.
 ///
 /// # Errors
@@ -25,17 +51,4 @@ pub mod viewers;
 #[allow(clippy::disallowed_methods, reason = "this is the edge that asks the system for randomness")]
 pub fn random(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(|why| std::io::Error::other(format!("no randomness: {why}")))
-}
-
-/// The operating system's generator, for the protocol core.
-///
-/// A system that has begun to give randomness does not stop; should it, the program ends at once rather than
-/// go on with a key that could be guessed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct KernelRandom;
-
-impl crate::proto::random::Random for KernelRandom {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        random(bytes).unwrap_or_else(|why| panic!("{why}"));
-    }
 }

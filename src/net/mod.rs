@@ -3,7 +3,7 @@
 //! [`MediaSender`] sends runs of equal-sized datagrams to one address or group with as few system
 //! calls as the kernel allows (UDP segmentation offload, else `sendmmsg`, else `send`), never lets IP
 //! fragment one, and comes back by itself when the network does. [`MediaReceiver`] listens at an
-//! address or joins a group and takes datagrams in batches.
+//! address or joins a group and takes datagrams in batches; it can also send a few from the same socket.
 //!
 //! | file | what lives there |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | `many` | one socket for many viewers |
 //! | `group` | joining and leaving a group |
 //! | `received` | what receivers tell |
+//! | `target` | where a receiver sends to, as its socket wants it |
 //! | `buffers` | the kernel's buffers: asked for, granted |
 //! | `sys` | the system calls themselves: `unsafe` is here |
 //! | `portable` | the receiver where there is no Linux |
@@ -26,6 +27,7 @@ mod group;
 mod interface;
 mod options;
 mod received;
+mod target;
 
 #[cfg(target_os = "linux")]
 mod batch;

@@ -40,6 +40,11 @@ impl Place {
         self.bind.ip().is_multicast()
     }
 
+    /// `to` as a socket here takes it.
+    pub(super) fn target(&self, to: SocketAddr) -> SocketAddr {
+        super::target::for_socket(self.bind, to, self.on.index)
+    }
+
     /// Opens a socket here and joins the group, if it is one.
     pub(super) fn open(&self) -> Result<Socket, NetError> {
         let at = self.bind;

@@ -98,6 +98,27 @@ impl MediaReceiver {
         Ok(datagrams)
     }
 
+    /// Sends one datagram from the socket that receives, so that the answer finds the way back. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: there may be no way there now, or for the moment no room.
+    pub fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.socket
+            .send_to(datagram, super::target::for_socket(self.place.at, to, self.place.on.index))
+            .map(drop)
+    }
+
+    /// Waits until this socket or `second` has datagrams, as [`wait`](Self::wait) does for one.
+    ///
+    /// # Errors
+    ///
+    /// Only for a broken program.
+    pub fn wait_with(&self, second: &Self, timeout: Duration, also: Option<Other<'_>>) -> io::Result<Ready> {
+        // std waits for one socket: the second one, where most comes; the caller looks at both.
+        second.wait(timeout.min(SLICE), also).map(|ready| Ready { media: true, ..ready })
+    }
+
     /// Waits until there are datagrams, `also` may be readable, or `timeout` has passed.
     ///
     /// std can wait for one socket only. If there is something else, this returns after 20 ms at the

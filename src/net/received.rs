@@ -26,6 +26,22 @@ pub struct ReceiveCounters {
     pub faults: u64,
 }
 
+impl ReceiveCounters {
+    /// These and those of another socket.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            datagrams: self.datagrams + other.datagrams,
+            bytes: self.bytes + other.bytes,
+            messages: self.messages + other.messages,
+            system_calls: self.system_calls + other.system_calls,
+            lost: self.lost + other.lost,
+            cut: self.cut + other.cut,
+            faults: self.faults + other.faults,
+        }
+    }
+}
+
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ready {

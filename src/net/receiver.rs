@@ -120,6 +120,26 @@ impl MediaReceiver {
         Ok(usize::try_from(self.counters.datagrams - before).unwrap_or(usize::MAX))
     }
 
+    /// Sends one datagram from the socket that receives, so that the answer finds the way back. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: there may be no way there now, or for the moment no room.
+    pub fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.socket.send_to(datagram, &self.place.target(to).into()).map(drop)
+    }
+
+    /// Waits until this socket or `second` has datagrams, as [`wait`](Self::wait) does for one.
+    ///
+    /// # Errors
+    ///
+    /// Only for a broken program.
+    pub fn wait_with(&self, second: &Self, timeout: Duration, also: Option<Other<'_>>) -> io::Result<Ready> {
+        let [first, second, other] =
+            poll([self.as_fd(), second.as_fd(), also.unwrap_or(self.as_fd())], timeout)?;
+        Ok(Ready { media: first || second, also: also.is_some() && other })
+    }
+
     /// Waits until there are datagrams, `also` is readable, or `timeout` has passed. A signal ends it
     /// early, with nothing ready.
     ///
@@ -127,15 +147,7 @@ impl MediaReceiver {
     ///
     /// Only for a broken program.
     pub fn wait(&self, timeout: Duration, also: Option<Other<'_>>) -> io::Result<Ready> {
-        let watch = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut both = [watch(self.as_fd()), watch(also.unwrap_or(self.as_fd()))];
-        let used = 1 + usize::from(also.is_some());
-        match ppoll(both.get_mut(..used).unwrap_or_default(), Some(TimeSpec::from_duration(timeout)), None) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Ok(Ready::default()),
-            Err(error) => return Err(error.into()),
-        }
-        let [media, other] = both.map(|fd| fd.any().unwrap_or(false));
+        let [media, other] = poll([self.as_fd(), also.unwrap_or(self.as_fd())], timeout)?;
         Ok(Ready { media, also: also.is_some() && other })
     }
 
@@ -199,6 +211,16 @@ impl MediaReceiver {
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// Which of `fds` are readable by the end of `timeout`; none if a signal ended the wait. One may stand there twice.
+fn poll<const N: usize>(fds: [BorrowedFd<'_>; N], timeout: Duration) -> io::Result<[bool; N]> {
+    let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    match ppoll(&mut polled, Some(TimeSpec::from_duration(timeout)), None) {
+        Ok(_) => Ok(polled.map(|fd| fd.any().unwrap_or(false))),
+        Err(Errno::EINTR) => Ok([false; N]),
+        Err(error) => Err(error.into()),
     }
 }
 

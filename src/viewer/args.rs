@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::wire::Name;
+use crate::wire::{Name, Role};
 
 /// Receives a sealed camera stream: shows it, records it, pipes it on.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ Getting going:
   sealview watch 239.1.2.3:5000 --key secret.key           what it sends to a multicast group
   sealview watch 0.0.0.0:5000 --key secret.key --record today.mkv
   sealview watch 0.0.0.0:5000 --key secret.key --no-window --stdout | ffplay -f mjpeg -
+  sealview connect barn                                    a paired camera of `sealview cameras`
+  sealview connect 192.168.1.30 --key sealpub1...          one that is not known yet
 
 Keys in the window: q closes it, f full screen, s saves a picture, i shows figures.
 The log level is set with RUST_LOG (error, warn, info, debug).
@@ -35,6 +37,12 @@ pub enum Command {
     Watch(Box<WatchArgs>),
     /// Pair with a camera by the code that `sealcam pair` shows there
     Pair(PairArgs),
+    /// Connect to a paired camera
+    Connect(Box<ConnectArgs>),
+    /// Change the picture of a paired camera
+    Tune(Box<TuneArgs>),
+    /// List, let in or put out the viewers of a paired camera
+    Viewers(Box<ViewersArgs>),
     /// Show this viewer's public key, which cameras need to let it in; made on first use
     Identity(IdentityArgs),
     /// List, add or forget the cameras that this viewer knows
@@ -63,6 +71,120 @@ pub struct PairArgs {
     /// Where this viewer's key and the cameras are kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// Which paired camera, and how it is reached.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    /// Its name in `sealview cameras`, or its address or host name; the port is 5004 unless one is given
+    #[arg(value_name = "CAMERA[:PORT]")]
+    pub camera: String,
+
+    /// Its public key, sealpub1..., if it is not among `sealview cameras`
+    // Text until it is looked at: a complaint of the parser would repeat a secret that was pasted.
+    #[arg(long = "key", value_name = "KEY", global = true)]
+    pub camera_key: Option<String>,
+
+    /// Reach it by this interface; by name or address
+    #[arg(long, value_name = "ADDR|NAME", global = true)]
+    pub interface: Option<crate::net::Interface>,
+
+    /// Where the own key and the cameras are kept [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+}
+
+/// Options of `sealview connect`.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// Which camera
+    #[command(flatten)]
+    pub peer: PeerArgs,
+
+    /// Receive from the multicast group that the camera names, as long as anything comes from there
+    #[arg(long)]
+    pub multicast: bool,
+
+    /// What becomes of the frames
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+/// Options of `sealview tune`.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Which camera
+    #[command(flatten)]
+    pub peer: PeerArgs,
+
+    /// JPEG quality
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+
+    /// Frames per second
+    #[arg(long, value_name = "N", value_parser = fps)]
+    pub fps: Option<f64>,
+
+    /// Size of the pictures
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub size: Option<String>,
+
+    /// Which of the camera's sources is sent, or off
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+
+    /// The part of the picture that is set upright, as in `sealcam stream --area`
+    #[arg(long, value_name = "FILE")]
+    pub area: Option<PathBuf>,
+
+    /// Set a control of the camera, such as brightness=120; may be given several times
+    #[arg(long = "control", value_name = "NAME=VALUE")]
+    pub controls: Vec<String>,
+}
+
+/// Options of `sealview viewers`.
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub struct ViewersArgs {
+    /// Which camera
+    #[command(flatten)]
+    pub peer: PeerArgs,
+
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub command: Option<ViewersCommand>,
+}
+
+/// What to do with the viewers of a camera.
+#[derive(Debug, Subcommand)]
+pub enum ViewersCommand {
+    /// Show whom the camera lets in, and who is there
+    List,
+    /// Let a viewer in
+    Add(AddViewerArgs),
+    /// Let a viewer in no longer, and put it out
+    Remove {
+        /// What it is called at the camera
+        #[arg(value_name = "NAME")]
+        name: Name,
+    },
+}
+
+/// Options of `sealview viewers CAMERA add`.
+#[derive(Debug, Args)]
+pub struct AddViewerArgs {
+    /// What the camera is to call the viewer
+    #[arg(value_name = "NAME")]
+    pub name: Name,
+
+    /// Its public key, sealpub1..., from `sealview identity` there
+    // As above.
+    #[arg(value_name = "KEY")]
+    pub key: String,
+
+    /// What it may do: view, tune or admin
+    #[arg(long, value_name = "ROLE", default_value_t = Role::View)]
+    pub role: Role,
 }
 
 /// Options of `sealview identity`.
@@ -141,6 +263,22 @@ pub struct WatchArgs {
     #[arg(long, value_name = "ADDR|NAME")]
     pub interface: Option<crate::net::Interface>,
 
+    /// What becomes of the frames
+    #[command(flatten)]
+    pub view: ViewArgs,
+
+    /// Keep here what was seen, to refuse recordings [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Forget what was seen under this key: for a camera that has lost its start counter
+    #[arg(long)]
+    pub forget: bool,
+}
+
+/// What becomes of the frames, whichever way they come.
+#[derive(Debug, Args)]
+pub struct ViewArgs {
     /// Open no window
     #[arg(long)]
     pub no_window: bool,
@@ -169,14 +307,6 @@ pub struct WatchArgs {
     /// Write a line of JSON figures every second, and a last one at the end; - is standard output
     #[arg(long, value_name = "FILE|-")]
     pub stats_json: Option<PathBuf>,
-
-    /// Keep here what was seen, to refuse recordings [default: $STATE_DIRECTORY, else ~/.local/state/sealcam]
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-
-    /// Forget what was seen under this key: for a camera that has lost its start counter
-    #[arg(long)]
-    pub forget: bool,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -185,5 +315,18 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds)
     } else {
         Err(format!("{seconds} is not within 0.1 to 1000000"))
+    }
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    let fps: f64 = text.parse().map_err(|_| format!("{text:?} is no number of frames per second"))?;
+    if (0.1..=240.0).contains(&fps) { Ok(fps) } else { Err(format!("{fps} is not within 0.1 to 240")) }
+}
+
+fn size(text: &str) -> Result<String, String> {
+    let side = |text: &str| text.parse().is_ok_and(|side: u16| side > 0);
+    match text.split_once('x') {
+        Some((width, height)) if side(width) && side(height) => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is no width and height: write 640x360")),
     }
 }

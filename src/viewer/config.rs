@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::args::WatchArgs;
+use super::args::{ConnectArgs, PeerArgs, ViewArgs, WatchArgs};
 use super::recorder::Container;
 use crate::exit::RunError;
-use crate::net::ReceiveOptions;
+use crate::keys::identity::public_key_from_text;
+use crate::net::{Interface, ReceiveOptions};
+use crate::proto::identity::PublicKey;
 use crate::time::Duration;
 
 /// Settings of `sealview watch`.
@@ -16,6 +18,41 @@ pub struct WatchConfig {
     pub receive: ReceiveOptions,
     /// The key file.
     pub key: PathBuf,
+    /// What becomes of the frames.
+    pub view: ViewConfig,
+    /// Where state is kept.
+    pub state: Option<PathBuf>,
+    /// Forget what was seen under the key.
+    pub forget: bool,
+}
+
+/// Settings of `sealview connect`.
+#[derive(Debug, Clone)]
+pub struct ConnectConfig {
+    /// Which camera.
+    pub peer: PeerConfig,
+    /// Receive from the camera's group.
+    pub multicast: bool,
+    /// What becomes of the frames.
+    pub view: ViewConfig,
+}
+
+/// Which paired camera, and how it is reached.
+#[derive(Debug, Clone)]
+pub struct PeerConfig {
+    /// As the person says it: a name, an address, a host; perhaps a port.
+    pub camera: String,
+    /// Its key, if that was given.
+    pub key: Option<PublicKey>,
+    /// The interface to reach it by.
+    pub interface: Option<Interface>,
+    /// Where state is kept.
+    pub state: Option<PathBuf>,
+}
+
+/// What becomes of the frames, whichever way they come.
+#[derive(Debug, Clone)]
+pub struct ViewConfig {
     /// Whether a window is wanted.
     pub window: bool,
     /// Whether frames go to standard output.
@@ -30,10 +67,6 @@ pub struct WatchConfig {
     pub timeout: Option<Duration>,
     /// Where figures go.
     pub stats_json: Option<PathBuf>,
-    /// Where state is kept.
-    pub state: Option<PathBuf>,
-    /// Forget what was seen under the key.
-    pub forget: bool,
 }
 
 impl TryFrom<WatchArgs> for WatchConfig {
@@ -52,6 +85,38 @@ impl TryFrom<WatchArgs> for WatchConfig {
                 "ADDR:PORT: port 0 would be a different one every time: choose one".into(),
             ));
         }
+        Ok(Self {
+            receive: ReceiveOptions { interface: args.interface, ..ReceiveOptions::new(at) },
+            key: args.key,
+            view: args.view.try_into()?,
+            state: args.state,
+            forget: args.forget,
+        })
+    }
+}
+
+impl TryFrom<ConnectArgs> for ConnectConfig {
+    type Error = RunError;
+
+    fn try_from(args: ConnectArgs) -> Result<Self, RunError> {
+        Ok(Self { peer: args.peer.try_into()?, multicast: args.multicast, view: args.view.try_into()? })
+    }
+}
+
+impl TryFrom<PeerArgs> for PeerConfig {
+    type Error = RunError;
+
+    fn try_from(args: PeerArgs) -> Result<Self, RunError> {
+        let key = args.camera_key.as_deref().map(public_key_from_text).transpose();
+        let key = key.map_err(|why| RunError::Usage(format!("--key: {why}")))?;
+        Ok(Self { camera: args.camera, key, interface: args.interface, state: args.state })
+    }
+}
+
+impl TryFrom<ViewArgs> for ViewConfig {
+    type Error = RunError;
+
+    fn try_from(args: ViewArgs) -> Result<Self, RunError> {
         if let Some(path) = &args.record {
             Container::of(path).map_err(|why| RunError::Usage(format!("--record: {why}")))?;
         }
@@ -63,8 +128,6 @@ impl TryFrom<WatchArgs> for WatchConfig {
             ));
         }
         Ok(Self {
-            receive: ReceiveOptions { interface: args.interface, ..ReceiveOptions::new(at) },
-            key: args.key,
             window: !args.no_window && !args.stdout,
             stdout: args.stdout,
             record: args.record,
@@ -72,8 +135,6 @@ impl TryFrom<WatchArgs> for WatchConfig {
             frames: args.frames.map(Into::into),
             timeout: args.timeout.map(Duration::from_secs_f64),
             stats_json: args.stats_json,
-            state: args.state,
-            forget: args.forget,
         })
     }
 }
@@ -112,10 +173,64 @@ mod tests {
         }
     }
 
+    fn connect(line: &str) -> Result<ConnectConfig, String> {
+        let words = ["sealview", "connect"].into_iter().chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).map_err(|why| why.to_string())?;
+        let Command::Connect(args) = cli.command else { panic!("{line}") };
+        ConnectConfig::try_from(*args).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn a_paired_camera_takes_the_same_options() {
+        let config =
+            connect("barn:5005 --multicast --no-window --frames 3 --interface lo --state dir").unwrap();
+        assert_eq!(
+            (config.peer.camera.as_str(), config.multicast, config.view.frames),
+            ("barn:5005", true, Some(3))
+        );
+        assert!(config.peer.interface.is_some() && config.peer.state.is_some() && !config.view.window);
+        assert!(connect("barn --record film.mp4").unwrap_err().contains("--record"));
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_not_repeated() {
+        let why = connect("barn --key sealsecretfoobar").unwrap_err();
+        assert!(why.starts_with("--key: ") && !why.contains("foobar"), "{why}");
+    }
+
+    #[test]
+    fn commands_to_a_camera_are_read() {
+        let parse = |line: &str| {
+            Cli::try_parse_from(["sealview"].into_iter().chain(line.split_whitespace()))
+                .map(|cli| cli.command)
+        };
+        let good = [
+            "tune barn --quality 60 --fps 7.5 --size 640x360 --source front --control gain=3 --control focus=1",
+            "viewers barn",
+            "viewers barn list --state dir",
+            "viewers barn add anna sealpub1x --role tune --key sealpub1y",
+            "viewers --interface lo barn remove anna",
+        ];
+        for line in good {
+            assert!(matches!(parse(line), Ok(Command::Tune(_) | Command::Viewers(_))), "{line}");
+        }
+        let wrong = [
+            ("tune barn --quality 0", "--quality"),
+            ("tune barn --fps 1000", "--fps"),
+            ("tune barn --size 640", "640x360"),
+            ("viewers barn add anna sealpub1x --role root", "view, tune or admin"),
+            ("viewers barn add -a sealpub1x", "-a"),
+        ];
+        for (line, names) in wrong {
+            let why = parse(line).expect_err(line).to_string();
+            assert!(why.contains(names), "{line}: {why}");
+        }
+    }
+
     #[test]
     fn standard_output_takes_the_place_of_the_window() {
-        assert!(config("[::]:5000").unwrap().window);
-        assert!(!config("[::]:5000 --stdout").unwrap().window);
-        assert!(!config("[::]:5000 --no-window").unwrap().window);
+        assert!(config("[::]:5000").unwrap().view.window);
+        assert!(!config("[::]:5000 --stdout").unwrap().view.window);
+        assert!(!config("[::]:5000 --no-window").unwrap().view.window);
     }
 }

@@ -26,6 +26,8 @@ pub struct Totals {
     pub other_stream: u64,
     /// Datagrams that are not of this protocol or version, or contradict each other.
     pub malformed: u64,
+    /// Datagrams under the camera's media key that are not what the camera has signed: of another viewer.
+    pub not_signed: u64,
     /// Datagrams that the kernel dropped because the receive buffer was full.
     pub overflowed: u64,
 }

@@ -105,6 +105,12 @@ impl Listening {
         self.socket.as_mut().map_or(Ok(0), |socket| socket.receive(each))
     }
 
+    /// The socket, if there is one already, to wait for datagrams together with another one.
+    #[must_use]
+    pub const fn socket(&self) -> Option<&MediaReceiver> {
+        self.socket.as_ref()
+    }
+
     /// What was taken so far.
     #[must_use]
     pub fn counters(&self) -> ReceiveCounters {

@@ -12,6 +12,7 @@
 //! | [`args`], [`config`] | the command line; settings, checked |
 //! | [`cameras`] | the cameras that are known |
 //! | [`network`], [`watch`] | the loop from the socket to the outlets, beside the window |
+//! | [`paired`] | a paired camera: finding it, being connected, asking it |
 //! | [`listening`], [`outlets`], [`decode`], [`memory`], [`condition`] | what that loop is made of |
 //!
 //! An outlet takes plain values: frames, counts, words. It knows neither the protocol nor the
@@ -33,6 +34,7 @@ pub mod network;
 pub mod outlets;
 pub mod output;
 pub mod pair;
+pub mod paired;
 mod parts;
 pub mod recorder;
 pub mod report;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::config::WatchConfig;
+use super::config::ViewConfig;
 use super::figures::OutletTotals;
 use super::frame::Frame;
 use super::output::FramePipe;
@@ -42,7 +42,7 @@ impl Outlets {
     /// # Errors
     ///
     /// [`RunError`] naming the option whose file cannot be opened.
-    pub fn open(config: &WatchConfig, window: Option<WindowHandle>) -> Result<Self, RunError> {
+    pub fn open(config: &ViewConfig, window: Option<WindowHandle>) -> Result<Self, RunError> {
         let recorder = config.record.as_deref().map(Recorder::start).transpose();
         let recorder = recorder.map_err(|why| RunError::Usage(format!("--record: {why}")))?;
         if let Some(path) = &config.snapshot {
@@ -261,7 +261,7 @@ fn check_folder(of: &Path) -> Result<(), RunError> {
     }
 }
 
-fn open_lines(config: &WatchConfig) -> Result<Option<LineOutput>, RunError> {
+fn open_lines(config: &ViewConfig) -> Result<Option<LineOutput>, RunError> {
     let Some(path) = &config.stats_json else { return Ok(None) };
     let started = if path.as_os_str() == "-" {
         LineOutput::start("standard output", io::stdout())

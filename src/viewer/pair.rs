@@ -80,7 +80,8 @@ fn exchange(address: SocketAddr, code: &Code, own: Partner) -> Result<Partner, R
         (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
     };
     let socket = UdpSocket::bind(any).map_err(failed)?;
-    let mut run = Run::new(code, own, clock::now(), &mut KernelRandom);
+    let mut random = KernelRandom::new().map_err(failed)?;
+    let mut run = Run::new(code, own, clock::now(), &mut random);
     loop {
         let now = clock::now();
         if let Some(why) = run.failure(now) {

@@ -11,8 +11,12 @@ pub struct Identity {
     pub address: String,
     /// The stream's id in hexadecimal digits; empty while there is none.
     pub stream: String,
-    /// The key's fingerprint.
+    /// The fingerprint of the shared key, or of a paired camera's.
     pub key: String,
+    /// What a paired camera is called; empty under a shared key.
+    pub camera: String,
+    /// Whether a paired camera signs its frames; not known before it has let this viewer in.
+    pub signed: Option<bool>,
 }
 
 impl Report {
@@ -22,6 +26,7 @@ impl Report {
     /// |---|---|
     /// | `final` | `true` in the last object only |
     /// | `address`, `stream`, `key` | where from, stream id (hex, empty before the first), key fingerprint |
+    /// | `camera`, `signed` | a paired camera's name, and whether it signs its frames; else empty and `null` |
     /// | `seconds` | since the start |
     /// | `fps`, `mbit_per_s` | whole frames a second, megabits in them a second, over the last 2 s |
     /// | `jitter_ms` | interarrival jitter of frames, RFC 3550 section 6.4.1 |
@@ -30,7 +35,7 @@ impl Report {
     /// | `notices` | of the whole frames, those that say NO SIGNAL |
     /// | `picture_bytes` | bytes in whole frames |
     /// | `datagrams`, `bytes` | received, with UDP payload, since the start |
-    /// | `late`, `forged`, `replayed`, `stale`, `other_stream`, `malformed`, `overflowed` | datagrams refused or lost, since the start |
+    /// | `late`, `forged`, `replayed`, `stale`, `other_stream`, `malformed`, `not_signed`, `overflowed` | datagrams refused or lost, since the start |
     /// | `shown`, `recorded`, `record_dropped`, `piped`, `pipe_dropped` | frames at the outlets |
     ///
     /// Fields may be added; these keep their names and meanings.
@@ -76,6 +81,13 @@ impl Report {
             ("stream", identity.stream.clone()),
             ("key", identity.key.clone()),
         ]);
+        if let Some(signed) = identity.signed {
+            let words = if signed { "the camera signs its frames" } else { UNSIGNED };
+            rows.push(("signed", words.into()));
+        }
+        if totals.not_signed > 0 {
+            rows.push(("not signed", format!("{} datagrams of another viewer", totals.not_signed)));
+        }
         if self.damaged > 0 {
             rows.insert(3, ("damaged", format!("{} frames", self.damaged)));
         }
@@ -103,6 +115,7 @@ impl fmt::Display for Report {
             ("of old streams", totals.stale),
             ("of other cameras", totals.other_stream),
             ("malformed", totals.malformed),
+            ("not signed", totals.not_signed),
             ("overflowed", totals.overflowed),
             ("recorded", outlets.recorded),
             ("not recorded", outlets.record_dropped),
@@ -111,6 +124,9 @@ impl fmt::Display for Report {
         trouble.iter().filter(|(_, count)| *count > 0).try_for_each(|(name, n)| write!(f, "  {name} {n}"))
     }
 }
+
+/// What frames are worth that are not signed.
+const UNSIGNED: &str = "not signed: any viewer could make such frames";
 
 /// To a thousandth: more digits would only be noise in the file.
 fn round(value: f64) -> f64 {
@@ -138,7 +154,12 @@ mod tests {
     }
 
     fn identity() -> Identity {
-        Identity { address: "239.1.2.3:5000".into(), stream: "00a1".into(), key: "k7 \"x\"".into() }
+        Identity {
+            address: "239.1.2.3:5000".into(),
+            stream: "00a1".into(),
+            key: "k7 \"x\"".into(),
+            ..Identity::default()
+        }
     }
 
     #[test]
@@ -162,9 +183,9 @@ mod tests {
         assert!(!text.contains('\n'));
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         let names: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut documented: Vec<&str> = "final address stream key seconds fps mbit_per_s jitter_ms \
+        let mut documented: Vec<&str> = "final address stream key camera signed seconds fps mbit_per_s jitter_ms \
             width height whole notices damaged incomplete late picture_bytes datagrams \
-            bytes forged replayed stale other_stream malformed overflowed shown recorded record_dropped piped pipe_dropped"
+            bytes forged replayed stale other_stream malformed not_signed overflowed shown recorded record_dropped piped pipe_dropped"
             .split_whitespace()
             .collect();
         documented.sort_unstable();
@@ -186,5 +207,8 @@ mod tests {
         assert_eq!(names(&sample()), quiet);
         let troubled = Report { damaged: 1, ..sample() };
         assert!(names(&troubled).contains(&"damaged"));
+        let unsigned = Identity { signed: Some(false), ..identity() };
+        let rows = sample().rows(&unsigned);
+        assert!(rows.iter().any(|(name, words)| *name == "signed" && words.contains("any viewer")));
     }
 }

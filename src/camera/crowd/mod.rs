@@ -117,7 +117,7 @@ impl Crowd {
             key_life: KEY_LIFE,
             multicast: paired.group,
         };
-        let mut random = KernelRandom;
+        let mut random = KernelRandom::new().map_err(RunError::failed)?;
         let (own, name) = (invitation.secret.public(), settings.name);
         let group = Group::new(settings, invitation.secret, facts, now, &mut random);
         let mut crowd = Self {
