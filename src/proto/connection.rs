@@ -59,6 +59,8 @@ pub struct Connection {
     heard: Instant,
     status_at: Instant,
     status_after: Duration,
+    /// Tells this program apart from others with the same key; drawn with the first session.
+    instance: Option<u32>,
     path_answer: Option<([u8; 8], SocketAddr)>,
     request: Outgoing,
     reply: FixedVec<u8, { Control::MAX_TEXT }>,
@@ -118,6 +120,7 @@ impl Connection {
             heard: now,
             status_at: now,
             status_after: STATUS_AGAIN,
+            instance: None,
             path_answer: None,
             request: Outgoing::default(),
             reply: FixedVec::new(),
@@ -242,7 +245,8 @@ impl Connection {
                 self.status_at = now + if live.fresh { self.status_after } else { STATUS_EVERY };
                 self.status_after = (self.status_after * 2).min(STATUS_EVERY);
                 let held = self.receiver.newest_epoch();
-                let status = Control::Status { held, delivery: self.settings.delivery };
+                let instance = *self.instance.get_or_insert_with(|| u32::from_be_bytes(random.array()));
+                let status = Control::Status { instance, held, delivery: self.settings.delivery };
                 return Some((live.session.say(&status, out), live.peer));
             }
             let request = &mut self.request;

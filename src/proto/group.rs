@@ -19,7 +19,7 @@
 //! | first messages | those of the [gate](super::gate#limits) |
 //! | half-open entries | [`HALF_OPEN`], each for [`HALF_OPEN_LIFE`] |
 //! | handshake answers that wait to be sent | [`OUTBOX`]; more are dropped |
-//! | viewers | as set, 64 unless told otherwise |
+//! | viewers | as set, 64 unless told otherwise; [`PER_KEY`] programs with the same key |
 //! | a viewer that is not heard | is let go after [`GroupSettings::idle`] |
 //! | a viewer's requests | one at a time |
 //! | a media key | two minutes, or 2^31 datagrams |
@@ -56,6 +56,9 @@ pub use terms::{Asked, Event, GroupCounters, GroupSettings, Ignored, Request, St
 
 /// Handshake answers that wait to be sent at once.
 pub const OUTBOX: usize = 32;
+
+/// Programs that use one viewer's key at once; one more takes the place of the one that was silent the longest.
+pub const PER_KEY: usize = 4;
 
 /// Who has not been heard for so long is not waited for when the key changes.
 const ACTIVE: Duration = Duration::from_secs(3);
@@ -292,6 +295,9 @@ impl Group {
         }
         let unicast = self.members.iter().filter(wants(Delivery::Unicast));
         self.recipients.extend(unicast.filter_map(|member| member.path));
+        // A program that has started anew is there twice for a while, at one address.
+        self.recipients.sort_unstable();
+        self.recipients.dedup();
         &self.recipients
     }
 

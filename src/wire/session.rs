@@ -61,7 +61,7 @@ pub enum Farewell {
     Removed = 1,
     /// The camera stops.
     Stopping = 2,
-    /// Another viewer with the same key has taken its place.
+    /// Other programs with the same key have taken its place.
     Displaced = 3,
 }
 
@@ -102,7 +102,7 @@ impl core::fmt::Debug for Grant {
 ///
 /// ```text
 /// from the viewer                            from the camera
-///  1 status    flags, epoch, delivery        16 grant      see [`Grant`]
+///  1 status    instance, epoch, delivery     16 grant      see [`Grant`]
 ///  2 path answer   token, 8                  17 alive      role, 1
 ///  3 request   number, 4 | text              18 reply      number, 4 | text
 ///  4 leave                                   19 path challenge   token, 8
@@ -112,6 +112,8 @@ impl core::fmt::Debug for Grant {
 pub enum Control<'a> {
     /// How things stand at the viewer.
     Status {
+        /// Random: tells the programs apart that use one viewer's key at once.
+        instance: u32,
         /// The newest media key that it holds.
         held: Option<u16>,
         /// How it wants the frames.
@@ -165,7 +167,9 @@ impl<'a> Control<'a> {
         let (kind, rest) = bytes.split_first().ok_or(Malformed::Truncated { len: 0 })?;
         let mut fields = Fields(rest);
         let message = match kind {
-            1 => Self::Status { held: fields.epoch()?, delivery: fields.delivery()? },
+            1 => {
+                Self::Status { instance: fields.u32()?, held: fields.epoch()?, delivery: fields.delivery()? }
+            }
             2 => Self::PathAnswer(fields.take()?),
             3 => Self::Request { number: fields.u32()?, text: fields.text()? },
             4 => Self::Leave,
@@ -187,9 +191,10 @@ impl<'a> Control<'a> {
     pub fn write(&self, out: &mut [u8]) -> usize {
         let mut into = Into { out, len: 0 };
         match *self {
-            Self::Status { held, delivery } => {
+            Self::Status { instance, held, delivery } => {
                 let epoch = held.unwrap_or(0).to_be_bytes();
-                into.put(&[1, u8::from(held.is_some())]).put(&epoch).put(&[delivery as u8])
+                into.put(&[1]).put(&instance.to_be_bytes());
+                into.put(&[u8::from(held.is_some())]).put(&epoch).put(&[delivery as u8])
             }
             Self::PathAnswer(token) => into.put(&[2]).put(&token),
             Self::Request { number, text } => into.put(&[3]).put(&number.to_be_bytes()).put(text),
@@ -363,8 +368,8 @@ mod tests {
         let text = [b'x'; Control::MAX_TEXT];
         let group = SocketAddr::from(([239, 1, 2, 3], 5004));
         for message in [
-            Control::Status { held: None, delivery: Delivery::Paused },
-            Control::Status { held: Some(9), delivery: Delivery::Group },
+            Control::Status { instance: 0, held: None, delivery: Delivery::Paused },
+            Control::Status { instance: 7, held: Some(9), delivery: Delivery::Group },
             Control::PathAnswer([5; 8]),
             Control::Request { number: 1, text: b"quality 70" },
             Control::Request { number: 2, text: &text },

@@ -178,6 +178,33 @@ fn requests_are_carried_out_once_and_answered_whatever_is_lost() {
 }
 
 #[test]
+fn several_programs_may_use_one_key() {
+    let mut hall = Hall::new(8, 6, Conditions::CLEAN);
+    let secret = hall.viewers[0].secret.clone();
+    for viewer in &mut hall.viewers[1..] {
+        viewer.secret = secret.clone();
+    }
+    for nth in 0..4 {
+        hall.start(nth);
+        hall.run_for(SECOND);
+    }
+    assert!((0..4).all(|nth| hall.watches(nth)) && hall.group.len() == 4);
+    // One too many: it takes the place of one of them, and is told so.
+    hall.start(4);
+    hall.run_for(SECOND);
+    assert!(hall.watches(4) && hall.group.len() == 4);
+    let displaced =
+        |nth: &usize| hall.viewers[*nth].standing(hall.now) == Some(Standing::Ended(Farewell::Displaced));
+    assert_eq!((0..4).filter(displaced).count(), 1);
+    // A removal puts all of them out.
+    hall.viewers.truncate(5);
+    hall.viewers.iter_mut().for_each(|viewer| viewer.listed = false);
+    hall.publish_list();
+    hall.run_for(SECOND);
+    assert!(hall.group.is_empty());
+}
+
+#[test]
 fn a_stopping_camera_says_so() {
     let mut hall = Hall::new(6, 2, Conditions::CLEAN);
     hall.start_all();
@@ -230,7 +257,7 @@ fn turmoil(seed: u64, viewers: usize, steps: usize) {
             hall.start(nth);
         }
     }
-    hall.run_for(SECOND * 12);
+    hall.run_for(SECOND * 18);
     for nth in 0..viewers {
         let viewer = &hall.viewers[nth];
         assert_eq!(hall.watches(nth), viewer.listed, "viewer {nth} stands {:?}", viewer.standing(hall.now));

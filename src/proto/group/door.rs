@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::member::Member;
 use super::terms::{Asked, Event, Ignored};
-use super::{Group, Reply};
+use super::{Group, PER_KEY, Reply};
 use crate::proto::gate::{Knock, Verdict as GateVerdict};
 use crate::proto::handshake::{Opened, Verdict};
 use crate::proto::random::Random;
@@ -147,15 +147,25 @@ impl Group {
         self.half_open.forget(&half.viewer);
         // The list may have changed since.
         let who = *self.admitted.iter().find(|entry| entry.key == half.viewer)?;
-        let known = self.members.iter().position(|member| member.who.key == half.viewer);
+        let instance = match message {
+            Control::Status { instance, .. } => *instance,
+            _ => 0,
+        };
+        let same = |member: &Member| member.who.key == half.viewer;
+        let known = self.members.iter().position(|member| same(member) && member.instance == instance);
+        let programs = self.members.iter().filter(|member| same(member)).count();
+        let full = self.members.len() >= self.settings.max_viewers;
+        if known.is_none() && (programs >= PER_KEY || full && programs > 0) {
+            // Most likely it is one that has ended without a word.
+            let own = self.members.iter().enumerate().filter(|(_, member)| same(member));
+            let longest_silent = own.min_by_key(|(_, member)| member.heard).map(|(at, _)| at);
+            if let Some(at) = longest_silent {
+                self.part(at, Farewell::Displaced, Event::Left);
+            }
+        }
         let at = match known {
             Some(at) => {
-                let member = &mut self.members[at];
-                let (before, path) = (member.renew(half.session, now), member.path);
-                // Another machine with the same key would go on waiting.
-                if let Some(path) = path.filter(|path| *path != half.from) {
-                    self.departing.push((before, path, Farewell::Displaced));
-                }
+                self.members[at].renew(half.session, now);
                 at
             }
             None if self.members.len() >= self.settings.max_viewers => {
@@ -163,7 +173,7 @@ impl Group {
                 return None;
             }
             None => {
-                self.members.push(Member::new(who, half.session, now));
+                self.members.push(Member::new(who, instance, half.session, now));
                 self.tell(Event::Joined(who.name));
                 self.members.len() - 1
             }
@@ -193,7 +203,7 @@ impl Group {
             member.challenge(from, now, random);
         }
         match *message {
-            Control::Status { held, delivery } => {
+            Control::Status { held, delivery, .. } => {
                 member.held = held;
                 member.delivery = delivery;
                 member.owes_alive = true;

@@ -35,6 +35,8 @@ type Text = FixedVec<u8, { Control::MAX_TEXT }>;
 
 pub(super) struct Member {
     pub(super) who: Admitted,
+    /// Which program of that viewer.
+    pub(super) instance: u32,
     pub(super) session: Session,
     /// Where it has shown to be; nothing but challenges goes elsewhere.
     pub(super) path: Option<SocketAddr>,
@@ -67,9 +69,10 @@ struct Request {
 }
 
 impl Member {
-    pub(super) fn new(who: Admitted, session: Session, now: Instant) -> Self {
+    pub(super) fn new(who: Admitted, instance: u32, session: Session, now: Instant) -> Self {
         Self {
             who,
+            instance,
             session,
             path: None,
             challenge: None,
@@ -86,9 +89,9 @@ impl Member {
     }
 
     /// A newer handshake of the same viewer has been confirmed.
-    pub(super) fn renew(&mut self, session: Session, now: Instant) -> Session {
+    pub(super) fn renew(&mut self, session: Session, now: Instant) {
         self.hurry_grant(now);
-        core::mem::replace(&mut self.session, session)
+        self.session = session;
     }
 
     /// There is a new key: it goes out at once.
