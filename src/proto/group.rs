@@ -60,7 +60,8 @@ pub const OUTBOX: usize = 32;
 /// Programs that use one viewer's key at once; one more takes the place of the one that was silent the longest.
 pub const PER_KEY: usize = 4;
 
-/// Who has not been heard for so long is not waited for when the key changes.
+/// Who has not been heard for so long is not waited for when the key changes, and gives way when all places are
+/// taken.
 const ACTIVE: Duration = Duration::from_secs(3);
 
 /// All viewers of one camera. Reads no clock and does no I/O. Allocates in [`Group::new`],

@@ -257,6 +257,7 @@ fn turmoil(seed: u64, viewers: usize, steps: usize) {
             hall.start(nth);
         }
     }
+    // A viewer that was refused asks again after five seconds.
     hall.run_for(SECOND * 18);
     for nth in 0..viewers {
         let viewer = &hall.viewers[nth];

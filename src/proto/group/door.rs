@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::member::Member;
 use super::terms::{Asked, Event, Ignored};
-use super::{Group, PER_KEY, Reply};
+use super::{ACTIVE, Group, PER_KEY, Reply};
 use crate::proto::gate::{Knock, Verdict as GateVerdict};
 use crate::proto::handshake::{Opened, Verdict};
 use crate::proto::random::Random;
@@ -67,6 +67,16 @@ impl Group {
         }
     }
 
+    /// Whether there is no place for another viewer, not even that of one that is not heard.
+    fn is_full(&self, now: Instant) -> bool {
+        self.members.len() >= self.settings.max_viewers && self.longest_silent(now).is_none()
+    }
+
+    fn longest_silent(&self, now: Instant) -> Option<usize> {
+        let silent = self.members.iter().enumerate().filter(|(_, member)| now.since(member.heard) >= ACTIVE);
+        silent.min_by_key(|(_, member)| member.heard).map(|(at, _)| at)
+    }
+
     fn open(
         &mut self,
         now: Instant,
@@ -84,7 +94,7 @@ impl Group {
         let verdict = if !self.admitted.iter().any(|entry| entry.key == viewer) {
             counters.not_listed += 1;
             Verdict::NotListed
-        } else if !is_member && self.members.len() >= self.settings.max_viewers {
+        } else if !is_member && self.is_full(now) {
             counters.full += 1;
             Verdict::Full
         } else {
@@ -154,23 +164,21 @@ impl Group {
         let same = |member: &Member| member.who.key == half.viewer;
         let known = self.members.iter().position(|member| same(member) && member.instance == instance);
         let programs = self.members.iter().filter(|member| same(member)).count();
-        let full = self.members.len() >= self.settings.max_viewers;
-        if known.is_none() && (programs >= PER_KEY || full && programs > 0) {
+        if known.is_none() && programs >= PER_KEY {
             // Most likely it is one that has ended without a word.
             let own = self.members.iter().enumerate().filter(|(_, member)| same(member));
-            let longest_silent = own.min_by_key(|(_, member)| member.heard).map(|(at, _)| at);
-            if let Some(at) = longest_silent {
+            if let Some((at, _)) = own.min_by_key(|(_, member)| member.heard) {
                 self.part(at, Farewell::Displaced, Event::Left);
             }
+        } else if known.is_none() && self.members.len() >= self.settings.max_viewers {
+            // Whoever is not heard gives way before its time.
+            let at = self.longest_silent(now)?;
+            self.part(at, Farewell::Displaced, Event::TimedOut);
         }
         let at = match known {
             Some(at) => {
                 self.members[at].renew(half.session, now);
                 at
-            }
-            None if self.members.len() >= self.settings.max_viewers => {
-                self.counters.full += 1;
-                return None;
             }
             None => {
                 self.members.push(Member::new(who, instance, half.session, now));
