@@ -27,9 +27,10 @@ const HOUSE: &[Room] = &[
     room("area", (0, 1), &["area"]),
     room("wire", (0, 1), &["wire"]),
     room("jpeg", (0, 1), &["jpeg"]),
-    // The parts of the protocol never use each other, but that sealing takes a key of the schedule.
+    // The parts of the protocol never use each other, but for these few of step 0.
     room("key schedule", (1, 0), &["proto/key_schedule"]),
     room("randomness", (1, 0), &["proto/random"]),
+    room("budget", (1, 0), &["proto/budget"]),
     room("identity", (1, 1), &["proto/identity"]),
     room("seal", (1, 1), &["proto/seal"]),
     room("replay window", (1, 1), &["proto/replay"]),

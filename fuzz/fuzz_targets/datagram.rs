@@ -1,4 +1,4 @@
-//! One datagram: any bytes, and a valid one with any bytes changed.
+//! One datagram of any family, and one control message: any bytes, and a valid datagram with any bytes changed.
 
 #![no_main]
 
@@ -9,7 +9,9 @@ use sealcam::proto::key_schedule::SharedKey;
 use sealcam::proto::receiver::{Accepted, Receiver};
 use sealcam::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use sealcam::time::Instant;
-use sealcam::wire::{Flags, MediaHeader, PublicHeader, StreamId};
+use sealcam::wire::handshake::{Answer, CookieReply, Opening};
+use sealcam::wire::pairing::Pairing;
+use sealcam::wire::{Control, DatagramType, Flags, Manifest, MediaHeader, PublicHeader, StreamId};
 
 const NOW: Instant = Instant::from_millis(10_000);
 const FRAME: [u8; 50] = [0x5a; 50];
@@ -31,6 +33,7 @@ static VALID: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     parse(data);
+    parse_paired(data);
     hand_over(data);
     // The same bytes as a change of a valid datagram: where, then what.
     if let [at, change @ ..] = data {
@@ -51,6 +54,40 @@ fn parse(data: &[u8]) {
         assert_eq!(sealed, &data[MediaHeader::LEN..]);
         assert!(header.shard < header.data_shards + header.parity_shards);
         assert_eq!(header.to_bytes()[PublicHeader::LEN..], aad[PublicHeader::LEN..]);
+    }
+}
+
+/// So does what parses of the datagrams of paired viewers, of which there is one way to write each.
+fn parse_paired(data: &[u8]) {
+    if let Ok(public) = PublicHeader::parse(data) {
+        assert_eq!(DatagramType::of(data), Ok(public.kind));
+        if let Ok((header, _, plain)) = Manifest::parse_head(public, data)
+            && let Ok(manifest) = Manifest::parse(&header, plain)
+        {
+            let mut written = vec![0xee; plain.len()];
+            manifest.write(&mut written);
+            assert_eq!(written, plain);
+            let shards = header.data_shards + header.parity_shards;
+            assert!(manifest.each(header.shard).all(|(shard, _)| shard < shards));
+        }
+    }
+    if let Ok(message) = Control::parse(data) {
+        let mut written = [0xee; Control::MAX];
+        let len = message.write(&mut written);
+        assert_eq!(&written[..len], data);
+    }
+    if let Ok(opening) = Opening::parse(data) {
+        assert_eq!(opening.to_bytes(), data);
+        assert_eq!(Opening::body_of(opening.viewer(), opening.noise()), *opening.body);
+    }
+    if let Ok(answer) = Answer::parse(data) {
+        assert_eq!(answer.to_bytes(), data);
+    }
+    if let Ok(reply) = CookieReply::parse(data) {
+        assert_eq!(reply.to_bytes(), data);
+    }
+    if let Ok(step) = Pairing::parse(data) {
+        assert_eq!(step.to_bytes(), data);
     }
 }
 

@@ -42,6 +42,7 @@ use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+use super::budget::{Budget, Rate};
 use crate::time::{Duration, Instant};
 use crate::wire::handshake::{MAC_LEN, SEALED_COOKIE_LEN};
 
@@ -59,6 +60,8 @@ pub const BURST: u32 = 5;
 
 /// One prefix may send another message after so long.
 pub const PREFIX_COST: Duration = Duration::from_millis(200);
+
+const PREFIX_RATE: Rate = Rate { each: PREFIX_COST, burst: BURST };
 
 /// Places in the table of prefixes.
 pub const PREFIXES: usize = 1024;
@@ -196,8 +199,8 @@ pub struct Gate {
     busy_until: Instant,
     /// Where a prefix stands follows from this, so that nobody can choose whose place to share.
     placing: Key,
-    /// For each place, when all that it has let through will be made up for.
-    buckets: Box<[Instant]>,
+    /// What each place may still let through.
+    budgets: Box<[Budget]>,
     counters: GateCounters,
 }
 
@@ -220,7 +223,7 @@ impl Gate {
             in_window: 0,
             busy_until: now,
             placing: key(placing),
-            buckets: vec![Instant::ORIGIN; PREFIXES].into_boxed_slice(),
+            budgets: vec![Budget::FULL; PREFIXES].into_boxed_slice(),
             counters: GateCounters::default(),
         }
     }
@@ -293,18 +296,11 @@ impl Gate {
         cookies.any(|cookie| is_mac(&cookie, &[knock.body, knock.first_mac], knock.second_mac))
     }
 
-    /// Takes one from the bucket of a prefix.
+    /// Takes one from the budget of a prefix.
     fn spend(&mut self, now: Instant, from: IpAddr) -> bool {
-        let prefix = prefix(from);
-        let [low, high, ..] = mac(&*self.placing, &[&prefix]);
-        let bucket = &mut self.buckets[usize::from(u16::from_le_bytes([low, high])) % PREFIXES];
-        let depth = PREFIX_COST * BURST;
-        let from = (*bucket).max(now);
-        if from.since(now) + PREFIX_COST > depth {
-            return false;
-        }
-        *bucket = from + PREFIX_COST;
-        true
+        let [low, high, ..] = mac(&*self.placing, &[&prefix(from)]);
+        let place = usize::from(u16::from_le_bytes([low, high])) % PREFIXES;
+        self.budgets[place].spend(now, PREFIX_RATE, 0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The protocol: from a frame to sealed datagrams and back.
 //!
 //! Parts that know nothing of each other (floor 1): [`key_schedule`], [`seal`], [`replay`],
-//! [`fragment`], [`slab`], [`pacer`], [`reassembly`], [`gate`]. The two ends put them together (floor 4):
+//! [`fragment`], [`slab`], [`pacer`], [`reassembly`], [`gate`], [`budget`]. The two ends put them together (floor 4):
 //! [`sender`] and [`receiver`], with [`streams`] deciding which stream a receiver follows (floor 3).
 //!
 //! # One-way streams under a shared key
@@ -14,6 +14,7 @@
 //! What a holder of the key can do: watch, and forge. What anyone can see: frame sizes, the rate, the
 //! addresses. What nobody without the key can do: read, change or replay a datagram unnoticed.
 
+pub mod budget;
 pub mod connection;
 pub mod fragment;
 pub mod gate;

@@ -66,7 +66,7 @@ impl Receiver {
     pub fn new(key: SharedKey, max_frame: usize, seen: Option<Seen>, now: Instant) -> Self {
         Self {
             fingerprint: key.fingerprint(),
-            streams: Streams::new(key, seen, now),
+            streams: Streams::new(key, seen),
             reassembly: Reassembly::new(max_frame),
             counters: ReceiverCounters::default(),
             scratch: vec![0; MAX_DATAGRAM].into_boxed_slice(),

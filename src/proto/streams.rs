@@ -18,6 +18,7 @@
 
 use heapless::{HistoryBuf, Vec as FixedVec};
 
+use super::budget::{Budget, Rate};
 use super::key_schedule::SharedKey;
 use super::outcome::Dropped;
 use super::replay::ReplayWindow;
@@ -33,6 +34,15 @@ pub const CANDIDATES: usize = 4;
 
 /// Bound on key derivations.
 pub const DERIVATIONS_PER_SECOND: u32 = 50;
+
+/// One second's worth at once.
+const RATE: Rate = Rate {
+    each: Duration::from_micros(1_000_000 / DERIVATIONS_PER_SECOND as u64),
+    burst: DERIVATIONS_PER_SECOND,
+};
+
+/// Derivations that are set aside for streams that come again.
+const RESERVE: u32 = 5;
 
 /// Streams that were turned away and get a derivation set aside if they come again.
 const REMEMBERED: usize = 16;
@@ -98,7 +108,7 @@ pub(super) enum Found {
 }
 
 impl Streams {
-    pub(super) fn new(key: SharedKey, restored: Option<Seen>, now: Instant) -> Self {
+    pub(super) fn new(key: SharedKey, restored: Option<Seen>) -> Self {
         Self {
             key,
             followed: None,
@@ -107,7 +117,7 @@ impl Streams {
             restored,
             lowest_counter: restored.map_or(0, |seen| seen.stream.counter()),
             turned_away: HistoryBuf::new(),
-            budget: Budget::full(now),
+            budget: Budget::FULL,
         }
     }
 
@@ -133,7 +143,8 @@ impl Streams {
         let in_the_way = self.candidates.is_full().then(|| self.oldest(false).ok_or(Ignored::Throttled));
         let in_the_way = in_the_way.transpose()?;
         let again = self.turned_away.as_slice().contains(&id);
-        if !self.budget.spend(now, again) {
+        let reserve = if again { 0 } else { RESERVE };
+        if !self.budget.spend(now, RATE, reserve) {
             self.turned_away.write(id);
             return Err(Ignored::Throttled);
         }
@@ -159,7 +170,7 @@ impl Streams {
                 return Err(Ignored::Stale);
             }
         }
-        if !self.budget.spend(now, false) {
+        if !self.budget.spend(now, RATE, RESERVE) {
             return Err(Ignored::Stale);
         }
         self.stale = Some(Stream::new(&self.key, id, ReplayWindow::new(), now));
@@ -231,34 +242,6 @@ impl Streams {
     }
 }
 
-/// A token bucket that holds one second's worth.
-struct Budget {
-    /// When the bucket would have been empty.
-    empty_at: Instant,
-}
-
-impl Budget {
-    const COST: Duration = Duration::from_micros(1_000_000 / DERIVATIONS_PER_SECOND as u64);
-    const DEPTH: Duration = Duration::from_secs(1);
-    /// What is set aside.
-    const RESERVE: Duration = Duration::from_millis(100);
-
-    const fn full(now: Instant) -> Self {
-        Self { empty_at: now.saturating_sub(Self::DEPTH) }
-    }
-
-    /// Takes one, from what is set aside only if `reserved`.
-    fn spend(&mut self, now: Instant, reserved: bool) -> bool {
-        let from = self.empty_at.max(now.saturating_sub(Self::DEPTH));
-        let least = if reserved { Self::COST } else { Self::COST + Self::RESERVE };
-        if now.since(from) < least {
-            return false;
-        }
-        self.empty_at = from + Self::COST;
-        true
-    }
-}
-
 impl From<Ignored> for Dropped {
     fn from(why: Ignored) -> Self {
         match why {
@@ -275,7 +258,7 @@ mod tests {
     const START: Instant = Instant::from_millis(60_000);
 
     fn streams(restored: Option<Seen>) -> Streams {
-        Streams::new(SharedKey::from_bytes([1; 32]), restored, START)
+        Streams::new(SharedKey::from_bytes([1; 32]), restored)
     }
 
     fn id(counter: u32, random: u64) -> StreamId {

@@ -295,7 +295,7 @@ impl<'a> Fields<'a> {
             key: self.take()?,
             stream: StreamId::from_bytes(self.take()?),
             signer: match (self.u8()?, self.take::<32>()?) {
-                (0, [0, ..]) => None,
+                (0, key) if key == [0; 32] => None,
                 (1, key) => Some(key),
                 _ => return Err(Malformed::Field("signer")),
             },

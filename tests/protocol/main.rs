@@ -7,12 +7,16 @@
 
 mod attack;
 mod craft;
+mod golden;
 mod hall;
+mod handshake_vectors;
 mod link;
 mod lossy;
 mod numbers;
 mod paired;
 mod paired_attack;
+mod paired_drops;
+mod paired_vectors;
 mod random;
 mod simulation;
 mod switching;

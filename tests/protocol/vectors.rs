@@ -4,20 +4,18 @@
 //! `tests/vectors/malformed.txt` is datagrams that must be dropped, each with the reason. They are for
 //! whoever writes another receiver, as `tests/vectors/check.py` does. A change here is a change of the
 //! format and needs another version number. `SEALCAM_WRITE_VECTORS=1 cargo test --test protocol vectors`
-//! writes both files anew; the difference is then to be looked at.
+//! writes them all anew, with those of paired viewers; the difference is then to be looked at.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::{env, fs};
 
 use sealcam::proto::key_schedule::SharedKey;
 use sealcam::proto::receiver::{Accepted, Dropped, Receiver};
-use sealcam::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
+use sealcam::proto::sender::{Sender, SenderSettings, Transmit};
 use sealcam::time::{Duration, Instant};
 use sealcam::wire::{Flags, Malformed, MediaHeader, PublicHeader, RestartIndex, StreamId};
 
 use crate::craft::{header, sealed};
-use crate::random::Random;
+use crate::golden::{self, GivenFrame, Golden, hex, must_drop, unhex};
 use crate::world::START;
 
 const DATAGRAM: usize = 128;
@@ -28,41 +26,15 @@ struct Given {
     frames: Vec<GivenFrame>,
 }
 
-struct GivenFrame {
-    bytes: Vec<u8>,
-    restarts: Vec<u32>,
-    /// Since the stream's start.
-    captured: Duration,
-    source: u8,
-    flags: Flags,
-}
-
-/// Bytes that look like a scan: no 0xFF but those of the restart markers at `restarts`.
-fn scan(len: usize, restarts: &[u32]) -> Vec<u8> {
-    let mut bytes = Random::new(len as u64).bytes(len);
-    bytes.iter_mut().for_each(|byte| *byte &= 0x7f);
-    for (nth, at) in restarts.iter().enumerate() {
-        bytes[*at as usize..][..2].copy_from_slice(&[0xff, 0xd0 + (nth % 8) as u8]);
-    }
-    bytes
-}
-
 fn given() -> Given {
-    let frame = |len, restarts: &[u32], millis: u64, source, flags| GivenFrame {
-        bytes: scan(len, restarts),
-        restarts: restarts.to_vec(),
-        captured: Duration::from_micros(millis * 1000 + 345),
-        source,
-        flags,
-    };
     Given {
         key: SharedKey::from_bytes(core::array::from_fn(|at| at as u8)),
         stream: StreamId::new(0x0102_0304, *b"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7"),
         frames: vec![
             // Two intervals begin in the first shard, none in the second, one across the next border.
-            frame(250, &[20, 40, 191], 12, 0, Flags::NONE),
-            frame(128, &[], 45, 3, Flags::NONE),
-            frame(1, &[], 4_294_967_296, 0, Flags::NOTICE),
+            GivenFrame::new(250, &[20, 40, 191], 12, 0, Flags::NONE),
+            GivenFrame::new(128, &[], 45, 3, Flags::NONE),
+            GivenFrame::new(1, &[], 4_294_967_296, 0, Flags::NOTICE),
         ],
     }
 }
@@ -74,14 +46,7 @@ impl Given {
         let mut all = Vec::new();
         for frame in &self.frames {
             let now = START + frame.captured;
-            let outgoing = OutgoingFrame {
-                bytes: &frame.bytes,
-                captured: now,
-                restarts: &frame.restarts,
-                source: frame.source,
-                flags: frame.flags,
-            };
-            sender.queue(now, &outgoing).unwrap();
+            sender.queue(now, &frame.outgoing()).unwrap();
             let Transmit::Run { bytes, datagram } = sender.poll_transmit(now) else { panic!("all at once") };
             all.extend(bytes.chunks(datagram).map(<[u8]>::to_vec));
         }
@@ -100,11 +65,9 @@ impl Given {
         line("stream-key", hex(self.key.stream_key(self.stream).expose()));
         for frame in &self.frames {
             line("frame", hex(&frame.bytes));
-            let restarts: Vec<_> = frame.restarts.iter().map(u32::to_string).collect();
-            line("restart-markers-at", if restarts.is_empty() { "-".into() } else { restarts.join(" ") });
-            line("captured-us", frame.captured.as_micros().to_string());
-            line("source", frame.source.to_string());
-            line("notice", u8::from(frame.flags.is_notice()).to_string());
+            for (name, value) in frame.facts() {
+                line(name, value);
+            }
         }
         for datagram in self.datagrams() {
             line("datagram", hex(&datagram));
@@ -182,53 +145,21 @@ fn malformed_text() -> String {
         "# What a receiver that has got all of stream.txt must drop, each by itself, and why: cause | case | datagram.\n",
     );
     for (case, datagram, why) in malformed() {
-        let cause = match why {
-            Dropped::Malformed(_) => "malformed",
-            Dropped::Unsupported => "unsupported",
-            Dropped::Inconsistent => "inconsistent",
-            Dropped::Forged => "forged",
-            Dropped::Replayed => "replayed",
-            Dropped::TooOld => "too-old",
-            Dropped::Late => "late",
-            Dropped::StaleStream => "stale-stream",
-            other => unreachable!("no case for {other:?}"),
-        };
-        let datagram = if datagram.is_empty() { "-".into() } else { hex(&datagram) };
-        writeln!(text, "{cause} | {case} | {datagram}").unwrap();
+        text += &must_drop(case, &datagram, why);
     }
     text
 }
 
 #[test]
 fn the_format_is_what_the_vectors_say() {
-    let mut written = vec![];
-    for (name, text) in [("stream.txt", given().to_text()), ("malformed.txt", malformed_text())] {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
-        if env::var_os("SEALCAM_WRITE_VECTORS").is_some() {
-            fs::write(&path, &text).unwrap();
-            written.push(path);
-            continue;
-        }
-        let golden = fs::read_to_string(&path).unwrap();
-        for (number, (golden, made)) in golden.lines().zip(text.lines()).enumerate() {
-            assert_eq!(golden, made, "{name}, line {}", number + 1);
-        }
-        assert_eq!(golden.lines().count(), text.lines().count(), "{name}");
-    }
-    assert!(written.is_empty(), "{written:?} written anew: look at the difference, then run without");
+    golden::hold(&[("stream.txt", given().to_text()), ("malformed.txt", malformed_text())]);
 }
 
 /// From the file alone: nothing here knows how the datagrams were made.
 #[test]
 fn the_vectors_open_to_their_frames() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/stream.txt");
-    let text = fs::read_to_string(path).unwrap();
-    let values = |name: &str| -> Vec<&str> {
-        text.lines()
-            .filter_map(|line| line.split_once(" = ").filter(|(key, _)| *key == name))
-            .map(|(_, v)| v)
-            .collect()
-    };
+    let golden = Golden::read("stream.txt");
+    let values = |name| golden.all(name);
     let key = SharedKey::from_bytes(unhex(values("file-key")[0]).try_into().unwrap());
     assert_eq!(key.fingerprint().to_string(), values("fingerprint")[0]);
     let mut receiver = Receiver::new(key.clone(), 1_000, None, START);
@@ -272,13 +203,4 @@ fn the_vectors_open_to_their_frames() {
 
 fn later() -> Instant {
     START + Duration::from_millis(100)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
-    text.as_bytes().chunks(2).map(byte).collect()
 }
