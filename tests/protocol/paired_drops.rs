@@ -251,7 +251,7 @@ fn messages() -> Vec<Case> {
     };
     let forged = changed(&said(&[17, 0]), 24, 0);
     let other_end = changed(&said(&[17, 0]), 4, 0);
-    let held = Control::Status { held: None, delivery: Delivery::Paused };
+    let held = Control::Status { instance: 3, held: None, delivery: Delivery::Paused };
     let status = held.write(&mut [0; Control::MAX]);
     vec![
         ("session: no message", said(&[]), Dropped::Malformed(Malformed::Truncated { len: 0 })),
@@ -259,8 +259,12 @@ fn messages() -> Vec<Case> {
         ("session: alive in no role", said(&[17, 3]), bad("role")),
         ("session: alive and more", said(&[17, 0, 0]), bad("control message length")),
         ("session: farewell without reason", said(&[20, 0]), bad("farewell")),
-        ("session: status that holds no key, but has an epoch", said(&[1, 0, 0, 1, 0]), bad("epoch")),
-        ("session: status with delivery 3", said(&[1, 0, 0, 0, 3][..status]), bad("delivery")),
+        (
+            "session: status that holds no key, but has an epoch",
+            said(&[1, 9, 9, 9, 9, 0, 0, 1, 0]),
+            bad("epoch"),
+        ),
+        ("session: status with delivery 3", said(&[1, 9, 9, 9, 9, 0, 0, 0, 3][..status]), bad("delivery")),
         (
             "session: grant without its last byte",
             said(&plain[..len - 1]),

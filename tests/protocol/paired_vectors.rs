@@ -62,7 +62,7 @@ fn said() -> Vec<(End, &'static str, Control<'static>)> {
         group: Some("[ff05::114]:5004".parse().unwrap()),
         ..grant(3)
     };
-    let status = |held, delivery| Control::Status { held, delivery };
+    let status = |held, delivery| Control::Status { instance: 0x0102_0304, held, delivery };
     vec![
         (Viewer, "status: no key, frames to its address", status(None, Delivery::Unicast)),
         (Camera, "grant: of an earlier stream, not signed, group on IPv6", Control::Grant(earlier)),

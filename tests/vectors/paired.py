@@ -139,6 +139,7 @@ def control(plain):
     fields = Fields(plain)
     kind, grant = fields.number(1), None
     if kind == 1:
+        fields.number(4)
         held, epoch = fields.one_of(0, 1), fields.number(2)
         demand(held or epoch == 0)
         fields.one_of(0, 1, 2)

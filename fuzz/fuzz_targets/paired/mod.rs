@@ -74,7 +74,7 @@ impl Message {
         match self {
             Self::Status { held, delivery } => {
                 let all = [Delivery::Paused, Delivery::Unicast, Delivery::Group];
-                Control::Status { held: *held, delivery: all[usize::from(delivery % 3)] }
+                Control::Status { instance: 1, held: *held, delivery: all[usize::from(delivery % 3)] }
             }
             Self::PathAnswer { token } => Control::PathAnswer(*token),
             Self::RightPathAnswer => Control::PathAnswer(token),

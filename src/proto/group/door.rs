@@ -84,18 +84,17 @@ impl Group {
         opening: &Opening<'_>,
         random: &mut impl Random,
     ) -> Result<(), Ignored> {
-        let counters = &mut self.counters;
         let opened = Opened::open(&self.secret, opening, random).map_err(|_| {
-            counters.handshakes_failed += 1;
+            self.counters.handshakes_failed += 1;
             Ignored::Refused
         })?;
         let viewer = opened.viewer();
         let is_member = self.members.iter().any(|member| member.who.key == viewer);
         let verdict = if !self.admitted.iter().any(|entry| entry.key == viewer) {
-            counters.not_listed += 1;
+            self.counters.not_listed += 1;
             Verdict::NotListed
         } else if !is_member && self.is_full(now) {
-            counters.full += 1;
+            self.counters.full += 1;
             Verdict::Full
         } else {
             Verdict::Welcome
