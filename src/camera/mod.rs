@@ -27,6 +27,7 @@ pub mod board;
 pub mod camera_config;
 pub mod canvas;
 pub mod config;
+mod config_sources;
 pub mod control;
 pub mod crowd;
 pub mod demo;

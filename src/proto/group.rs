@@ -302,6 +302,12 @@ impl Group {
         &self.recipients
     }
 
+    /// Whether anybody wants frames.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.members.iter().any(|member| member.delivery != Delivery::Paused)
+    }
+
     /// How many viewers there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 mod interval;
 mod restarts;
 mod signing;
+mod terms;
 
 use core::fmt;
 
@@ -13,68 +14,12 @@ use super::pacer::Pacer;
 use super::seal::Seal;
 use super::slab::Slab;
 use crate::time::{Duration, Instant};
-use crate::wire::{CaptureOffset, Flags, FrameNumber, Manifest, MediaHeader, RestartIndex, StreamId};
+use crate::wire::{CaptureOffset, FrameNumber, Manifest, MediaHeader, RestartIndex, StreamId};
 use interval::Interval;
 use restarts::Restarts;
 use signing::Signing;
 
-/// What a sender is set up with.
-#[derive(Debug, Clone, Copy)]
-pub struct SenderSettings {
-    /// Bytes of a full datagram, 128..=65,507; an odd number is rounded down.
-    pub datagram: usize,
-    /// Bytes of the largest frame to make room for; [`Sender::make_room`] changes it.
-    pub max_frame: usize,
-    /// How much of the frame interval a frame is spread over, 0..=100 percent; 0 sends at once.
-    pub pace_percent: u8,
-}
-
-/// A frame to be sent, borrowed only while [`Sender::queue`] runs.
-#[derive(Debug, Clone, Copy)]
-pub struct OutgoingFrame<'a> {
-    /// The whole JPEG image.
-    pub bytes: &'a [u8],
-    /// When it was captured.
-    pub captured: Instant,
-    /// Offsets of its restart markers in ascending order; may be empty.
-    pub restarts: &'a [u32],
-    /// Which of the camera's sources it is from.
-    pub source: u8,
-    /// What is special about it.
-    pub flags: Flags,
-}
-
-/// What [`Sender::poll_transmit`] wants done.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Transmit<'a> {
-    /// Send these datagrams: `datagram` bytes each, back to back, the last one perhaps shorter. Then
-    /// report what was accepted with [`Sender::transmitted`].
-    Run {
-        /// The datagrams.
-        bytes: &'a [u8],
-        /// Bytes of each but the last.
-        datagram: usize,
-    },
-    /// Nothing is due before this time.
-    Wait(Instant),
-    /// Nothing is left to send.
-    Idle,
-}
-
-/// What a sender has done so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SenderCounters {
-    /// Frames sealed and queued.
-    pub frames: u64,
-    /// Bytes of those frames.
-    pub frame_bytes: u64,
-    /// Datagrams reported transmitted.
-    pub datagrams: u64,
-    /// Datagrams given up because a newer frame came or the network took nothing.
-    pub abandoned: u64,
-    /// Manifests signed, each for two datagrams.
-    pub manifests: u64,
-}
+pub use terms::{OutgoingFrame, SenderCounters, SenderSettings, Transmit};
 
 /// Seals frames into a slab and releases them at a pace.
 ///
@@ -96,6 +41,8 @@ pub struct Sender {
     pace_percent: u8,
     slab: Slab,
     leaving: Leaving,
+    /// The slab holds a whole frame that was sealed with the key in use.
+    repeatable: bool,
     interval: Interval,
     counters: SenderCounters,
 }
@@ -179,6 +126,7 @@ impl Sender {
             pace_percent: settings.pace_percent.min(100),
             slab: Slab::new(0, stride),
             leaving: Leaving::nothing(now),
+            repeatable: false,
             interval: Interval::default(),
             counters: SenderCounters::default(),
         };
@@ -199,6 +147,7 @@ impl Sender {
         self.seal = Seal::new(key);
         self.epoch = epoch;
         self.next_packet = 0;
+        self.repeatable = false;
     }
 
     /// Datagrams sealed under the key of this epoch.
@@ -213,6 +162,7 @@ impl Sender {
         let shards = max_frame.div_ceil(self.shard_len).min(usize::from(u16::MAX));
         if shards > self.shards {
             self.abandon();
+            self.repeatable = false;
             self.shards = shards;
             let manifests = self.signing.as_ref().map_or(0, |signing| signing.manifests(shards));
             self.slab = Slab::new(shards + 2 * manifests, self.slab.stride());
@@ -232,6 +182,7 @@ impl Sender {
         let shard_len = Self::shard_len(datagram, self.signing.is_some())?;
         let max_frame = self.room();
         self.abandon();
+        self.repeatable = false;
         self.shard_len = shard_len;
         self.shards = 0;
         self.slab = Slab::new(0, shard_len + MediaHeader::OVERHEAD);
@@ -334,7 +285,19 @@ impl Sender {
         let slack = (interval * 9 / 10).saturating_sub(span).min(span);
         let total = order.total();
         self.leaving = Leaving { total, sent: 0, last_len, pacer: Pacer::new(now, span, slack, total) };
+        self.repeatable = true;
         Ok(cut.shards())
+    }
+
+    /// Sends the last frame once more, the same bytes, spread over `span`: for whoever has just come and would
+    /// wait for the next one. Says no if it has not left yet, or was sealed with another key than that in use.
+    pub fn repeat(&mut self, now: Instant, span: Duration) -> bool {
+        if !self.repeatable || !self.is_idle() {
+            return false;
+        }
+        let Leaving { total, last_len, .. } = self.leaving;
+        self.leaving = Leaving { total, sent: 0, last_len, pacer: Pacer::new(now, span, span, total) };
+        true
     }
 
     /// Writes the manifests of the frame that has just been sealed, each to its two slots.

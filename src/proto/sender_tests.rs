@@ -1,5 +1,5 @@
 use super::*;
-use crate::wire::PublicHeader;
+use crate::wire::{Flags, PublicHeader};
 
 const START: Instant = Instant::from_millis(10_000);
 
@@ -98,4 +98,26 @@ fn the_pace_follows_the_frame_interval() {
     }
     let took = now.since(at).as_micros();
     assert!((19_000..=20_000).contains(&took), "{took} us");
+}
+
+#[test]
+fn the_last_frame_can_be_sent_again_as_it_was() {
+    let mut sender = sender(1_000, 0);
+    assert!(!sender.repeat(START, Duration::ZERO), "there is none");
+    sender.queue(START, &frame(&[1; 650], START)).unwrap();
+    assert!(!sender.repeat(START, Duration::ZERO), "it is still leaving");
+    let Transmit::Run { bytes, .. } = sender.poll_transmit(START) else { panic!() };
+    let first = bytes.to_vec();
+    sender.transmitted(first.len());
+    assert!(sender.repeat(START, Duration::ZERO));
+    let Transmit::Run { bytes, .. } = sender.poll_transmit(START) else { panic!() };
+    assert_eq!(bytes, first);
+    sender.transmitted(first.len());
+    sender.set_key(1, &SharedKey::from_bytes([5; 32]).stream_key(StreamId::new(1, [4; 8])));
+    assert!(!sender.repeat(START, Duration::ZERO), "whoever comes now has another key");
+    sender.queue(START, &frame(&[1; 650], START)).unwrap();
+    sender.abandon();
+    assert!(sender.repeat(START, Duration::ZERO));
+    sender.set_datagram(300).unwrap();
+    assert!(!sender.repeat(START, Duration::ZERO), "its memory is gone");
 }

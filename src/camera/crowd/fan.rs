@@ -16,11 +16,28 @@ pub(super) struct Fan {
     len: usize,
     multicast: Option<MediaSender>,
     passed_over: u64,
+    /// Those for whom the last frame is sent again; empty: what is sent is for all.
+    newcomers: Vec<SocketAddr>,
 }
 
 impl Fan {
     pub(super) fn new(viewers: usize, multicast: Option<MediaSender>) -> Self {
-        Self { to: Vec::with_capacity(viewers + 1), done: 0, offset: 0, len: 0, multicast, passed_over: 0 }
+        Self {
+            to: Vec::with_capacity(viewers + 1),
+            done: 0,
+            offset: 0,
+            len: 0,
+            multicast,
+            passed_over: 0,
+            newcomers: Vec::with_capacity(viewers),
+        }
+    }
+
+    /// What is sent from now on is for these alone.
+    pub(super) fn only_to(&mut self, newcomers: &[SocketAddr]) {
+        self.reset();
+        self.newcomers.clear();
+        self.newcomers.extend_from_slice(newcomers);
     }
 
     /// Forgets the run under way.
@@ -38,7 +55,7 @@ impl Fan {
     ) -> Sent {
         if self.len == 0 || self.len > run.len() {
             self.to.clear();
-            self.to.extend_from_slice(recipients());
+            self.to.extend_from_slice(if self.newcomers.is_empty() { recipients() } else { &self.newcomers });
             (self.done, self.offset, self.len) = (0, 0, run.len());
         }
         let run = &run[..self.len];

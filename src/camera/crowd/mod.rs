@@ -9,6 +9,7 @@
 mod fan;
 mod pairing;
 
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use super::audience::PairedSettings;
@@ -25,7 +26,7 @@ use crate::proto::group::{
 use crate::proto::identity::{PublicKey, StaticSecret};
 use crate::proto::key_schedule::StreamKey;
 use crate::time::{Duration, Instant};
-use crate::wire::{Control, DatagramType, Name};
+use crate::wire::{Control, DatagramType, Delivery, Name};
 use fan::Fan;
 use pairing::Door;
 
@@ -52,6 +53,8 @@ pub struct Crowd {
     /// What is wrong with the list, so that it is said once.
     trouble: Option<String>,
     asked: heapless::Deque<Asked, ASKED>,
+    /// Those who have come since the last frame was sealed.
+    newcomers: Vec<SocketAddr>,
     random: KernelRandom,
     door: Door,
     own: PublicKey,
@@ -129,6 +132,7 @@ impl Crowd {
             look_at: now,
             trouble: None,
             asked: heapless::Deque::new(),
+            newcomers: Vec::with_capacity(paired.max_viewers),
             random,
             door: Door::default(),
             own,
@@ -214,7 +218,13 @@ impl Crowd {
 
     fn tell(&mut self, event: Event) {
         match event {
-            Event::Joined(name) => log::info!("viewer {name} has come; {} watching", self.group.len()),
+            Event::Joined(name) => {
+                log::info!("viewer {name} has come; {} watching", self.group.len());
+                let all = self.group.viewers().filter(|viewer| viewer.name == name);
+                let newest = all.max_by_key(|viewer| viewer.joined);
+                let wants = newest.filter(|viewer| viewer.delivery == Delivery::Unicast);
+                self.newcomers.extend(wants.and_then(|viewer| viewer.address));
+            }
             Event::Moved(name, to) => log::info!("viewer {name} is at {to}"),
             Event::Left(name) => log::info!("viewer {name} has gone; {} watching", self.group.len()),
             Event::TimedOut(name) => {
@@ -261,6 +271,24 @@ impl Crowd {
         self.fan.send_run(&mut self.socket, run, datagram, || self.group.recipients())
     }
 
+    /// Whether somebody has come who has seen no frame yet.
+    #[must_use]
+    pub fn has_newcomers(&self) -> bool {
+        !self.newcomers.is_empty()
+    }
+
+    /// What is sent from now on is the last frame once more, for those who have just come.
+    pub fn repeat_for_newcomers(&mut self) {
+        self.fan.only_to(&self.newcomers);
+        self.newcomers.clear();
+    }
+
+    /// What is sent from now on is a new frame, for all.
+    pub fn begin_frame(&mut self) {
+        self.newcomers.clear();
+        self.fan.only_to(&[]);
+    }
+
     /// The run that is under way is given up.
     pub fn give_up(&mut self) {
         self.fan.reset();
@@ -269,7 +297,7 @@ impl Crowd {
     /// Whether anybody wants frames.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        !self.group.is_empty()
+        self.group.is_watched()
     }
 
     /// Says goodbye to all.

@@ -48,6 +48,15 @@ pub use materials::Materials;
 /// How often a path that has become smaller is looked at again.
 const PATH_INTERVAL: Duration = Duration::from_secs(60);
 
+/// While nobody watches, a frame is sealed once in so long.
+const UNWATCHED_EVERY: Duration = Duration::from_secs(1);
+
+/// Whoever comes so long after the last frame gets it once more; else the next one is not far.
+const WELCOME_AFTER: Duration = Duration::from_millis(100);
+
+/// Over so long it is spread.
+const WELCOME_SPAN: Duration = Duration::from_millis(20);
+
 /// A stream that is sent. Drive it with [`Streaming::turn`], and wait as [`Streaming::wait_for`] says.
 pub struct Streaming {
     config: StreamConfig,
@@ -80,6 +89,8 @@ pub struct Streaming {
     notices: u64,
     /// Frames that were given up on their way to the network.
     abandoned: u64,
+    /// When the last frame was sealed.
+    sealed_at: Option<Instant>,
     /// Frames that nobody was there to see.
     unwatched: u64,
     flow: Flow,
@@ -135,6 +146,7 @@ impl Streaming {
             limited: 0,
             notices: 0,
             abandoned: 0,
+            sealed_at: None,
             unwatched: 0,
             flow: Flow::new(),
             stages: Stages::default(),
@@ -223,10 +235,23 @@ impl Streaming {
         if !self.sender.is_idle() {
             return Ok(Turn::Wait);
         }
+        self.welcome(now);
+        if !self.sender.is_idle() {
+            return Ok(Turn::Again);
+        }
         if self.config.frames.is_some_and(|wanted| self.sender.counters().frames >= wanted) {
             return Ok(Turn::Done);
         }
         Ok(if self.next_frame(now)? { Turn::Again } else { Turn::Wait })
+    }
+
+    /// Shows those who have just come the last frame, if the next one may take its time.
+    fn welcome(&mut self, now: Instant) {
+        let Some(crowd) = self.output.crowd_mut().filter(|crowd| crowd.has_newcomers()) else { return };
+        let late = self.sealed_at.is_some_and(|sealed| now.since(sealed) >= WELCOME_AFTER);
+        if late && self.sender.repeat(now, WELCOME_SPAN) {
+            crowd.repeat_for_newcomers();
+        }
     }
 
     /// Takes the newest frame, if there is one, and seals it. Returns whether one was taken.
@@ -242,8 +267,9 @@ impl Streaming {
             return Ok(true);
         }
         self.stages.taken.add(now.since(at));
-        if self.output.crowd().is_some_and(|crowd| !crowd.is_watched()) {
-            // Neither encoded nor sealed; whoever comes sees the next one.
+        let fresh = self.sealed_at.is_some_and(|sealed| now.since(sealed) < UNWATCHED_EVERY);
+        if fresh && self.output.crowd().is_some_and(|crowd| !crowd.is_watched()) {
+            // Neither encoded nor sealed, but one a second, for whoever comes.
             self.unwatched += 1;
             self.flow.left(now);
             source.release();
@@ -265,6 +291,10 @@ impl Streaming {
             let frame = OutgoingFrame { bytes, captured: at, restarts, source, flags };
             match self.sender.queue(clock::now(), &frame) {
                 Ok(_) => {
+                    if let Some(crowd) = self.output.crowd_mut() {
+                        crowd.begin_frame();
+                    }
+                    self.sealed_at = Some(now);
                     self.notices += u64::from(notice);
                     self.leaving = Some(Leaving { captured: at, notice });
                     self.stages.sealed.add(clock::now().since(at));
