@@ -72,6 +72,9 @@ struct Live {
     session: Session,
     peer: SocketAddr,
     fresh: bool,
+    /// Whether the camera has granted a key in it. A camera that has started anew counts its keys anew: what it
+    /// granted before must not pass for what it would grant now.
+    granted: bool,
 }
 
 /// The request that is under way.
@@ -244,7 +247,7 @@ impl Connection {
             if self.status_at <= now {
                 self.status_at = now + if live.fresh { self.status_after } else { STATUS_EVERY };
                 self.status_after = (self.status_after * 2).min(STATUS_EVERY);
-                let held = self.receiver.newest_epoch();
+                let held = self.receiver.newest_epoch().filter(|_| live.granted);
                 let instance = *self.instance.get_or_insert_with(|| u32::from_be_bytes(random.array()));
                 let status = Control::Status { instance, held, delivery: self.settings.delivery };
                 return Some((live.session.say(&status, out), live.peer));

@@ -133,8 +133,8 @@ pub struct TuneArgs {
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
 
-    /// The part of the picture that is set upright, as in `sealcam stream --area`
-    #[arg(long, value_name = "FILE")]
+    /// The part of the picture that is set upright, as in `sealcam stream --area`; off for the whole picture
+    #[arg(long, value_name = "FILE|off")]
     pub area: Option<PathBuf>,
 
     /// Set a control of the camera, such as brightness=120; may be given several times

@@ -44,7 +44,7 @@ impl Connection {
         let refusal = match verdict {
             Verdict::Welcome => {
                 let session = Session::new(&keys, own, answer.camera, now);
-                let live = Live { session, peer: from, fresh: true };
+                let live = Live { session, peer: from, fresh: true, granted: false };
                 let before = self.session.replace(live);
                 // One that the camera never spoke in is of no use.
                 self.before = before.filter(|before| !before.fresh).or(self.before.take());
@@ -96,7 +96,9 @@ impl Connection {
     fn obey(&mut self, now: Instant, from: SocketAddr, message: &Control<'_>, newest: bool) {
         match *message {
             Control::Grant(grant) => {
-                if self.receiver.grant(&grant) {
+                let live = self.session.as_mut().filter(|_| newest);
+                let is_first = live.is_some_and(|live| !core::mem::replace(&mut live.granted, true));
+                if self.receiver.grant(&grant) || is_first {
                     self.status_at = now;
                 }
                 self.role = grant.role;

@@ -38,6 +38,8 @@ struct Flow {
     heard: Instant,
     let_in: Option<Instant>,
     media: Option<Instant>,
+    /// Since when media have come without a longer break.
+    media_since: Instant,
     frame: Option<Instant>,
     interval: Duration,
 }
@@ -70,7 +72,7 @@ impl PairedFeed {
         Ok(Self {
             link,
             multicast: Multicast::new(multicast, interface),
-            flow: Flow { heard: now, let_in: None, media: None, frame: None, interval: Duration::ZERO },
+            flow: Flow::new(now),
             book: noted.transpose()?,
             title: target.title,
             own_key,
@@ -122,7 +124,7 @@ impl PairedFeed {
     }
 
     fn situation(&self, now: Instant) -> Situation {
-        let Flow { heard, let_in, media, frame, interval } = self.flow;
+        let Flow { heard, let_in, media, media_since, frame, interval } = self.flow;
         let standing = self.link.connection.standing(now);
         let Some(let_in) = let_in.filter(|_| standing == Standing::In) else {
             return Situation::of(standing, now.since(heard));
@@ -131,7 +133,9 @@ impl PairedFeed {
         let recent = |at: Option<Instant>| at.is_some_and(|at| now.since(at) < quiet);
         match () {
             () if recent(frame) => Situation::Receiving,
+            () if now.since(heard) >= QUIET => Situation::Silent,
             () if now.since(let_in) < quiet => Situation::Expecting,
+            () if recent(media) && now.since(media_since) < quiet => Situation::Expecting,
             () if recent(media) => Situation::Lossy,
             () => Situation::Empty,
         }
@@ -223,6 +227,11 @@ impl PairedFeed {
 }
 
 impl Flow {
+    const fn new(now: Instant) -> Self {
+        let interval = Duration::ZERO;
+        Self { heard: now, let_in: None, media: None, media_since: now, frame: None, interval }
+    }
+
     fn note(
         &mut self,
         now: Instant,
@@ -233,7 +242,10 @@ impl Flow {
         let Ok(handled) = handled else { return };
         self.heard = now;
         let Handled::Media(accepted) = handled else { return };
-        self.media = Some(now);
+        let before = self.media.replace(now);
+        if before.is_none_or(|before| now.since(before) >= QUIET) {
+            self.media_since = now;
+        }
         if accepted == Accepted::Frame && inlet.accept(now, |buffer| connection.take_frame(buffer)) {
             self.interval = self.frame.map_or(Duration::ZERO, |before| now.since(before));
             self.frame = Some(now);

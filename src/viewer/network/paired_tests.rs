@@ -94,6 +94,23 @@ fn frames_come_and_the_address_is_remembered() {
 }
 
 #[test]
+fn a_camera_that_starts_anew_is_found_again() {
+    let camera = TestCamera::start(PLAIN);
+    let (peer, _folder) = camera.viewer(None);
+    let own = peer.identity.public();
+    camera.admit(&[own]);
+    let mut watching = Watching::start(peer, false);
+    watching.run_until_frames(3);
+    let stream = watching.feed.identity().stream.clone();
+    camera.start_anew();
+    camera.admit(&[own]);
+    watching.run_until("it is silent", |this, now| this.feed.situation(now) == Situation::Silent);
+    watching.run_until_frames(3);
+    assert_ne!(watching.feed.identity().stream, stream);
+    watching.stop();
+}
+
+#[test]
 fn who_is_not_let_in_is_told_the_mend_and_let_in_later() {
     let camera = TestCamera::start(PLAIN);
     let (peer, _folder) = camera.viewer(None);

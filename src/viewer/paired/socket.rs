@@ -82,8 +82,9 @@ impl PairedSocket {
         Ok(())
     }
 
+    /// The first trouble is told; others until all is well again come of it.
     fn note(&mut self, trouble: String) {
-        if self.trouble.as_ref() != Some(&trouble) {
+        if self.trouble.is_none() {
             log::warn!("{trouble}; trying again until it works");
             self.trouble = Some(trouble);
         }

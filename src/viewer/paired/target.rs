@@ -9,10 +9,7 @@ use crate::exit::RunError;
 use crate::keys::cameras::{Camera, CamerasList};
 use crate::proto::identity::PublicKey;
 use crate::viewer::config::PeerConfig;
-use crate::wire::Name;
-
-/// Where cameras are served unless they say otherwise.
-pub(super) const DEFAULT_PORT: u16 = 5004;
+use crate::wire::{DEFAULT_PORT, Name};
 
 /// The camera that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +196,11 @@ fn as_ip(text: &str) -> Option<IpAddr> {
 
 /// Asks the system for the addresses of a host.
 pub(super) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let found: Vec<_> = (host, port).to_socket_addrs()?.collect();
+    // Cameras without a name in the domain name system have one on the local network (RFC 6762).
+    let local = format!("{host}.local");
+    let asked = (host, port).to_socket_addrs();
+    let found = asked.or_else(|why| (local.as_str(), port).to_socket_addrs().map_err(|_| why));
+    let found: Vec<_> = found?.collect();
     if found.is_empty() { Err(io::Error::other("it has no address")) } else { Ok(found) }
 }
 

@@ -96,6 +96,15 @@ impl TestCamera {
         self.with(move |served| served.group.set_admitted(clock::now(), &list, &mut served.random));
     }
 
+    /// The camera ends without a word, and starts anew.
+    pub(crate) fn start_anew(&self) {
+        let secret = self.secret.clone();
+        self.with(move |served| {
+            let socket = served.socket.try_clone().unwrap();
+            *served = Served::new(served.kind, socket, &secret, KernelRandom::new().unwrap());
+        });
+    }
+
     pub(crate) fn events(&self) -> Vec<Event> {
         self.with(|served| served.events.clone())
     }

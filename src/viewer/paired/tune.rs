@@ -26,7 +26,7 @@ pub fn tune(args: TuneArgs) -> Result<(), RunError> {
         fps: args.fps,
         size: args.size,
         source: args.source,
-        area: args.area.as_deref().map(read_area).transpose()?,
+        area: args.area.as_deref().map(area).transpose()?,
         controls: args.controls.iter().map(|text| control(text)).collect::<Result<BTreeMap<_, _>, _>>()?,
     };
     if tuning == Tuning::default() {
@@ -40,7 +40,11 @@ pub fn tune(args: TuneArgs) -> Result<(), RunError> {
     say(&as_text(&reply?))
 }
 
-fn read_area(path: &Path) -> Result<Value, RunError> {
+/// The area in the file, or none for `off`.
+fn area(path: &Path) -> Result<Value, RunError> {
+    if path == Path::new("off") {
+        return Ok(Value::Null);
+    }
     let wrong = |why: &str| RunError::Usage(format!("--area: {}: {why}", path.display()));
     let text = fs::read(path).map_err(|why| wrong(&why.to_string()))?;
     if text.len() > LONGEST_AREA {

@@ -93,7 +93,7 @@ pub fn trouble(situation: Situation, scene: &Scene<'_>) -> Option<String> {
             places(),
             unheard.as_secs()
         ),
-        Situation::Silent => format!("{camera} has been silent for {} s; knocking again", unheard.as_secs()),
+        Situation::Silent => format!("{camera} has been silent for {} s: looking for it again", unheard.as_secs()),
         Situation::Refused(Refusal::NotListed) => format!(
             "this viewer's key is not on the camera's list: on the camera run `sealcam viewers add NAME {own_key}`"
         ),
@@ -106,10 +106,11 @@ pub fn trouble(situation: Situation, scene: &Scene<'_>) -> Option<String> {
              NAME {own_key}`"
         ),
         Situation::Ended(Farewell::Stopping) => format!("{camera} was stopped; knocking until it is back"),
-        Situation::Ended(Farewell::Displaced) => "another machine with this viewer's key has taken its place at the \
-                                                  camera: a key is for one machine; delete identity.key in the copied \
-                                                  state folder, and have the camera let the new key in"
-            .into(),
+        Situation::Ended(Farewell::Displaced) => format!(
+            "other programs with this viewer's key have taken its place at {camera}, which takes only a few: end one \
+             of them; if they are not yours, the key was copied: delete identity.key in the state folder, have the \
+             camera let the new key in, and take the old one off its list"
+        ),
     })
 }
 
