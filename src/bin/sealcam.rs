@@ -8,8 +8,8 @@ use sealcam::camera::args::{
     CheckArgs, Cli, Command, IdentityArgs, KeygenArgs, ServeArgs, SourceArgs, StatusArgs,
 };
 use sealcam::camera::config::{Audience, StreamConfig};
-use sealcam::camera::control::Request;
 use sealcam::camera::control::client::ask;
+use sealcam::camera::control::{self, Request};
 use sealcam::camera::demo::demo;
 use sealcam::camera::devices::Devices;
 use sealcam::camera::file_config::{self, Effective};
@@ -66,7 +66,7 @@ fn check(args: &CheckArgs) -> Result<(), RunError> {
 }
 
 fn status(args: &StatusArgs) -> Result<(), RunError> {
-    let (reply, line) = ask(&args.service.control, &Request::Status {})?;
+    let (reply, line) = ask(&control::find(args.service.control.as_deref()), &Request::Status {})?;
     let Some(status) = reply.status else { return say(&line) };
     say(if args.json { line } else { status.to_string() }.as_str())?;
     match status.health {
@@ -77,7 +77,7 @@ fn status(args: &StatusArgs) -> Result<(), RunError> {
 
 fn source(args: SourceArgs) -> Result<(), RunError> {
     let request = args.name.map_or(Request::Sources {}, |name| Request::Source { name });
-    let (reply, _) = ask(&args.service.control, &request)?;
+    let (reply, _) = ask(&control::find(args.service.control.as_deref()), &request)?;
     let mut text = String::new();
     for source in &reply.sources {
         text += &format!("{} {}  {}\n", if source.active { "*" } else { " " }, source.name, source.source);

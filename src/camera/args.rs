@@ -26,7 +26,9 @@ const EXAMPLES: &str = "\
 Getting going:
   sealcam demo                                    see it work: no camera, no key, no network needed
   sealcam devices                                 what cameras there are
-  sealcam keygen --out secret.key                 make a key; copy it to the viewer's machine
+  sealcam serve                                   send to paired viewers; then let one in:
+  sealcam pair                                    shows a code for `sealview pair CAMERA CODE`
+  sealcam keygen --out secret.key                 make a shared key; copy it to the viewer's machine
   sealcam stream 192.168.1.20:5000 --key secret.key
   sealview watch 0.0.0.0:5000 --key secret.key    on the machine 192.168.1.20
   sealcam stream 239.1.2.3:5000 --key secret.key  to everyone in a multicast group
@@ -132,7 +134,8 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub group: Option<SocketAddr>,
 
-    /// The control socket, for `status`, `source`, `pair` and `viewers` [default: /run/sealcam/control.sock]
+    /// The control socket, for `status`, `source` and `pair` [default: /run/sealcam/control.sock, else
+    /// $XDG_RUNTIME_DIR/sealcam/control.sock]
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
@@ -264,9 +267,10 @@ pub struct SourceArgs {
 /// Which service to speak to.
 #[derive(Debug, Args)]
 pub struct ServiceArgs {
-    /// The service's control socket
-    #[arg(long, value_name = "PATH", default_value = "/run/sealcam/control.sock")]
-    pub control: PathBuf,
+    /// The service's control socket [default: /run/sealcam/control.sock, else that of this user,
+    /// $XDG_RUNTIME_DIR/sealcam/control.sock]
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
 }
 
 /// Options of `sealcam keygen`.

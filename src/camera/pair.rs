@@ -6,7 +6,7 @@ use nix::sys::time::TimeSpec;
 
 use super::args::PairArgs;
 use super::control::client::ask;
-use super::control::{PairingState, Request};
+use super::control::{self, PairingState, Request};
 use super::crowd::machine_name;
 use crate::commands::say;
 use crate::exit::RunError;
@@ -26,7 +26,7 @@ const ASK_EVERY: Duration = Duration::from_millis(300);
 pub fn pair(args: &PairArgs) -> Result<(), RunError> {
     let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).map_err(RunError::failed)?;
     let request = Request::Pair { role: Some(args.role.to_string()), scanned: args.qr };
-    let (reply, _) = ask(&args.service.control, &request)?;
+    let (reply, _) = ask(&control::find(args.service.control.as_deref()), &request)?;
     let Some(PairingState::Open { seconds, code: Some(code), port, .. }) = reply.pairing else {
         return Err(RunError::Failed("the service has opened no code".into()));
     };
@@ -36,10 +36,10 @@ pub fn pair(args: &PairArgs) -> Result<(), RunError> {
         // Whatever ends the wait, the next look tells.
         ppoll(&mut fds, Some(TimeSpec::from_duration(ASK_EVERY)), None).ok();
         if signals.next().map_err(RunError::failed)?.is_some() {
-            ask(&args.service.control, &Request::PairCancel {})?;
+            ask(&control::find(args.service.control.as_deref()), &Request::PairCancel {})?;
             return Err(RunError::Failed("stopped: the code holds no longer".into()));
         }
-        let (reply, _) = ask(&args.service.control, &Request::Pairing {})?;
+        let (reply, _) = ask(&control::find(args.service.control.as_deref()), &Request::Pairing {})?;
         match reply.pairing {
             Some(PairingState::Open { .. }) => {}
             Some(PairingState::Used { viewer, role }) => {

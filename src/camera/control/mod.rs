@@ -35,4 +35,4 @@ mod socket;
 
 pub(crate) use protocol::respond;
 pub use protocol::{PairingState, Reply, Request, SourceState, Tune, ViewerState, parse, parse_line};
-pub use socket::{ControlSocket, default_path};
+pub use socket::{ControlSocket, default_path, find, user_path};

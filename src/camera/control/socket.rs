@@ -23,6 +23,21 @@ pub fn default_path() -> PathBuf {
     PathBuf::from(given.unwrap_or_else(|| "/run/sealcam".into())).join("control.sock")
 }
 
+/// Where a process has it that may not write there: in the user's own folder for such things, if there is one.
+#[must_use]
+pub fn user_path() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty())?;
+    Some(PathBuf::from(given).join("sealcam/control.sock"))
+}
+
+/// Where the service is to be spoken to: as `asked`, else the first of the usual places where there is a socket.
+#[must_use]
+pub fn find(asked: Option<&Path>) -> PathBuf {
+    let usual = || [Some(PathBuf::from("/run/sealcam/control.sock")), user_path()].into_iter().flatten();
+    let found = || usual().find(|path| path.exists()).or_else(|| usual().next());
+    asked.map(Path::to_owned).or_else(found).unwrap_or_else(default_path)
+}
+
 /// A socket that only root, this user and one group can speak to.
 #[derive(Debug)]
 pub struct ControlSocket {

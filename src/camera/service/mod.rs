@@ -30,7 +30,7 @@ use nix::sys::signal::Signal;
 
 use super::board::Board;
 use super::config::{NamedSource, SourceSpec, StreamConfig};
-use super::control::{ControlSocket, default_path};
+use super::control::{ControlSocket, default_path, user_path};
 use super::file_config::{self, ServiceConfig};
 use super::notify;
 use super::reporter::Reporter;
@@ -131,11 +131,15 @@ pub fn serve(
 /// The control socket. A command that was not told where to have one does without if need be.
 fn control_socket(config: &ServiceConfig) -> Result<Option<ControlSocket>, RunError> {
     let at = config.control.clone().unwrap_or_else(default_path);
-    match ControlSocket::make(&at) {
-        Err(why) if config.control.is_none() && !config.stream.is_patient() => {
+    let made = ControlSocket::make(&at);
+    if made.is_ok() || config.control.is_some() || config.stream.is_patient() {
+        return made.map(Some);
+    }
+    match user_path().map_or(made, |path| ControlSocket::make(&path)) {
+        Err(why) => {
             log::warn!(
-                "{why}; `sealcam status`, `source` and `pair` cannot reach this process: give it a \
-                        --control PATH that it may make"
+                "{why}; `sealcam status`, `source` and `pair` cannot reach this process: give it a --control PATH \
+                 that it may make"
             );
             Ok(None)
         }
