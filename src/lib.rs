@@ -11,7 +11,8 @@
 //! | 0 | [`area`] | a part of the picture that is set upright |
 //! | 0 | [`wire`] | datagrams: bytes to meaning and back, no state |
 //! | 0 | [`jpeg`] | markers and segments of a JPEG image: no codec |
-//! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing, flood gate |
+//! | 1 | [`proto`] parts | slab, sealing, replay window, fragments, reassembly, pacing, identities, flood gate |
+//! | 2, 3 | [`proto`] | handshake, signed manifests, pairing; sessions, and media under keys that change |
 //! | 4 | [`proto`] ends | the sender and the receiver of a stream; a camera's group of viewers and a viewer's connection |
 //! | 5 | `clock`, `codec`, `net`, `keys` | what asks the system: time, libjpeg, sockets, files |
 //! | 5 | `outlet` | bounded queues before threads with slow devices |
