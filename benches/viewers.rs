@@ -1,7 +1,7 @@
 //! What each further viewer costs, and what signing costs: `cargo bench --bench viewers`, or `-- quick`.
 //!
-//! A frame is sealed and signed once and sent to each viewer over a loopback socket of its own, in datagrams of
-//! 1,200 bytes. All contestants take turns in one run, on the same frames; figures are medians of the thread's
+//! A frame is sealed and signed once and sent from one socket to each viewer's over loopback, in datagrams of 1,200
+//! bytes. All contestants take turns in one run, on the same frames; figures are medians of the thread's
 //! CPU time, which on loopback holds the kernel's work of receiving too. Absolute times are of no use across
 //! machines: the ratios are.
 
@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 
 use measure::{built_for, clock as time_of, median, percentile};
 use sealcam::clock;
-use sealcam::net::{MediaReceiver, MediaSender, Outcome, ReceiveOptions, SendOptions};
+use sealcam::net::{ManyOptions, ManySocket, MediaReceiver, Outcome, ReceiveOptions};
 use sealcam::proto::key_schedule::StreamKey;
-use sealcam::proto::manifest::Signer;
+use sealcam::proto::manifest::{Signer, shard_hash};
 use sealcam::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use sealcam::time::Instant;
-use sealcam::wire::{Flags, StreamId};
+use sealcam::wire::{Flags, MediaHeader, RestartIndex, StreamId};
 
 const DATAGRAM: usize = 1200;
 const VIEWERS: [usize; 4] = [1, 8, 32, 64];
@@ -95,20 +95,24 @@ fn leave(sender: &mut Sender, now: Instant, mut each: impl FnMut(&[u8], usize)) 
     total
 }
 
-/// Sockets of `count` viewers, and the camera's to each of them.
-fn connect(count: usize) -> Vec<(MediaReceiver, MediaSender)> {
-    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let pair = |_| {
-        let viewer = MediaReceiver::open(&ReceiveOptions::new(any)).expect("loopback");
+/// The sockets of `count` viewers, and where they are.
+fn listen(count: usize) -> Vec<(MediaReceiver, SocketAddr)> {
+    let listen = |_| {
+        let viewer = MediaReceiver::open(&ReceiveOptions::new(loopback())).expect("loopback");
         let at = viewer.local_addr().expect("it is bound");
-        (viewer, MediaSender::open(&SendOptions::new(at)).expect("loopback"))
+        (viewer, at)
     };
-    (0..count).map(pair).collect()
+    (0..count).map(listen).collect()
+}
+
+fn loopback() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
 }
 
 fn viewers(out: &mut impl Write, rounds: usize) -> io::Result<()> {
     let frames = frames(SENT_FRAME);
-    let mut sockets = connect(VIEWERS.into_iter().max().unwrap_or(1));
+    let mut camera = ManySocket::open(&ManyOptions::new(loopback())).expect("loopback");
+    let mut all = listen(VIEWERS.into_iter().max().unwrap_or(1));
     let mut sender = sender(SENT_FRAME, true);
     let mut sealing = Times::default();
     let mut whole = VIEWERS.map(|_| Times::default());
@@ -123,16 +127,16 @@ fn viewers(out: &mut impl Write, rounds: usize) -> io::Result<()> {
                 leave(&mut sender, now, |_, _| {});
                 continue;
             };
-            let sockets = &mut sockets[..*count];
+            let viewers = &mut all[..*count];
             whole[turn].measure(|| {
                 queue(&mut sender, now, frame);
                 leave(&mut sender, now, |run, datagram| {
-                    for (_, socket) in &mut *sockets {
-                        assert_eq!(socket.send_run(run, datagram).outcome, Outcome::All);
+                    for (_, at) in &*viewers {
+                        assert_eq!(camera.send_run(run, datagram, *at).outcome, Outcome::All);
                     }
                 });
             });
-            for (viewer, _) in sockets {
+            for (viewer, _) in viewers {
                 while viewer.receive(|_, _| {}).expect("loopback") > 0 {}
             }
         }
@@ -159,12 +163,20 @@ fn viewers(out: &mut impl Write, rounds: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// What signing needs of a frame, before any signature.
+fn hash(frame: &[u8]) {
+    for shard in frame.chunks(DATAGRAM - MediaHeader::OVERHEAD) {
+        std::hint::black_box(shard_hash(std::hint::black_box(shard), RestartIndex::NONE));
+    }
+}
+
 fn signing(out: &mut impl Write, rounds: usize) -> io::Result<()> {
     writeln!(out, "signed against unsigned: CPU time in us a frame for sealing alone, and bytes sent")?;
     for len in SIGNED_FRAMES {
         let frames = frames(len);
         let mut senders = [sender(len, false), sender(len, true)];
         let mut times = [Times::default(), Times::default()];
+        let mut hashing = Times::default();
         let mut bytes = [0; 2];
         for round in 0..rounds + WARM_UP {
             for turn in 0..2 {
@@ -173,16 +185,18 @@ fn signing(out: &mut impl Write, rounds: usize) -> io::Result<()> {
                 times[which].measure(|| queue(sender, now, &frames[round % FRAMES]));
                 bytes[which] = leave(sender, now, |_, _| {});
             }
+            hashing.measure(|| hash(&frames[round % FRAMES]));
         }
         let [unsigned, signed] = &times;
         let (low, high) = signed.ratios(unsigned);
         writeln!(
             out,
-            "  {:3} kB   unsigned {:6.1}   signed {:6.1}   {:.2} [{low:.2}-{high:.2}]   bytes {:.4}",
+            "  {:3} kB   unsigned {:6.1}   signed {:6.1}   {:.2} [{low:.2}-{high:.2}]   hashes alone {:.2}   bytes {:.4}",
             len / 1000,
             unsigned.median(),
             signed.median(),
             signed.median() / unsigned.median(),
+            hashing.median() / unsigned.median(),
             bytes[1] as f64 / bytes[0] as f64,
         )?;
     }

@@ -25,7 +25,8 @@
 //! | a media key | two minutes, or 2^31 datagrams |
 //! | a removed viewer | sees no frame sealed more than 300 ms after its removal |
 //!
-//! Nothing is longer than what it answers until the viewer has shown to be at its address.
+//! Until somebody has shown to be at an address, handshakes are answered there with nothing longer than what came,
+//! and a sealed datagram of a viewer with no more than four challenges of 49 bytes, one in 250 ms.
 
 mod door;
 mod half_open;
