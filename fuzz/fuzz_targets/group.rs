@@ -81,6 +81,8 @@ struct Viewer {
     secret: StaticSecret,
     initiator: Option<Initiator>,
     session: Option<Session>,
+    /// Where the answer that opened the session was sent.
+    answered_at: Option<SocketAddr>,
     token: [u8; 8],
 }
 
@@ -93,6 +95,9 @@ struct World {
     recorded: Vec<Vec<u8>>,
     /// What each address has sent: bytes of first messages, and other datagrams that were heard.
     came: HashMap<SocketAddr, (usize, usize)>,
+    /// Where each challenge was sent.
+    challenged: HashSet<([u8; 8], SocketAddr)>,
+    /// Where a viewer has spoken from with what was only sent there.
     proved: HashSet<SocketAddr>,
     asked: Option<sealcam::proto::group::Asked>,
 }
@@ -140,7 +145,13 @@ impl World {
         };
         let group = Group::new(settings, secret, facts(1200), now, &mut random);
         let viewers = (0..VIEWERS).map(|_| StaticSecret::generate(&mut random));
-        let viewers = viewers.map(|secret| Viewer { secret, initiator: None, session: None, token: [0; 8] });
+        let viewers = viewers.map(|secret| Viewer {
+            secret,
+            initiator: None,
+            session: None,
+            answered_at: None,
+            token: [0; 8],
+        });
         let mut world = Self {
             now,
             group,
@@ -149,6 +160,7 @@ impl World {
             random,
             recorded: vec![],
             came: HashMap::new(),
+            challenged: HashSet::new(),
             proved: HashSet::new(),
             asked: None,
         };
@@ -219,9 +231,17 @@ impl World {
     }
 
     fn say(&mut self, viewer: usize, from: u8, message: &Message) {
-        let Viewer { session: Some(session), token, .. } = &mut self.viewers[viewer] else { return };
+        let Viewer { session: Some(session), token, answered_at, .. } = &mut self.viewers[viewer] else {
+            return;
+        };
         let mut out = [0; Control::MAX_DATAGRAM];
-        let len = session.say(&message.control(*token, &grant), &mut out);
+        let message = message.control(*token, &grant);
+        let len = session.say(&message, &mut out);
+        let at = address(from);
+        let answers = matches!(message, Control::PathAnswer(token) if self.challenged.contains(&(token, at)));
+        if *answered_at == Some(at) || answers {
+            self.proved.insert(at);
+        }
         let _ = self.hand_over(from, &out[..len]);
         self.recorded.push(out[..len].to_vec());
     }
@@ -236,12 +256,7 @@ impl World {
         } else {
             *heard += if result.is_ok() { CHALLENGES } else { 0 };
         }
-        self.note_proved();
         result
-    }
-
-    fn note_proved(&mut self) {
-        self.proved.extend(self.group.viewers().filter_map(|viewer| viewer.address));
     }
 
     fn camera_speaks(&mut self) {
@@ -262,7 +277,7 @@ impl World {
                 Ok(DatagramType::Session) => {}
                 other => panic!("the camera sent {other:?}"),
             }
-            self.viewers_hear(&datagram.to_vec());
+            self.viewers_hear(datagram, to);
         }
         while let Some(event) = self.group.poll_event() {
             if let Event::Asked(asked) = event {
@@ -272,7 +287,7 @@ impl World {
     }
 
     /// Whoever it is for gets it, wherever it was sent: addresses here are only claims.
-    fn viewers_hear(&mut self, datagram: &[u8]) {
+    fn viewers_hear(&mut self, datagram: &[u8], to: SocketAddr) {
         let now = self.now;
         for viewer in &mut self.viewers {
             match DatagramType::of(datagram) {
@@ -285,6 +300,7 @@ impl World {
                     let Some(initiator) = &mut viewer.initiator else { continue };
                     if let Ok((Verdict::Welcome, keys)) = initiator.finish(&answer) {
                         viewer.session = Some(Session::new(&keys, answer.viewer, answer.camera, now));
+                        viewer.answered_at = Some(to);
                     }
                 }
                 _ => {
@@ -296,6 +312,7 @@ impl World {
                         && let Control::PathChallenge(token) = heard.message
                     {
                         viewer.token = token;
+                        self.challenged.insert((token, to));
                     }
                 }
             }
@@ -305,6 +322,10 @@ impl World {
     fn check(&mut self) {
         assert!(self.group.half_open() <= HALF_OPEN);
         assert!(self.group.len() <= MAX_VIEWERS && self.group.viewers().count() == self.group.len());
+        for viewer in self.group.viewers() {
+            let shown = viewer.address.is_none_or(|at| self.proved.contains(&at));
+            assert!(shown, "{viewer:?} is at an address where nobody has shown to be");
+        }
         let group = SocketAddr::from(([239, 1, 2, 3], 5004));
         let recipients = self.group.recipients().to_vec();
         assert!(recipients.len() <= MAX_VIEWERS + 1);
