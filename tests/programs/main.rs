@@ -27,6 +27,7 @@ mod idle;
 mod keys;
 mod links;
 mod loopback;
+mod paired;
 mod pictures;
 mod preload;
 mod program;
