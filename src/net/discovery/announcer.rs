@@ -129,8 +129,11 @@ impl Announcer {
             let mut place = place.clone();
             place.addresses.retain(|address| self.covers(*address));
             place.addresses.truncate(ADDRESSES);
+            if place.addresses.is_empty() {
+                continue;
+            }
             let known = before.iter().position(|talk| talk.place == place).map(|at| before.swap_remove(at));
-            self.talks.push(known.unwrap_or_else(|| Talk {
+            self.talks.push(known.unwrap_or(Talk {
                 place,
                 left: ANNOUNCEMENTS,
                 next: now,

@@ -23,6 +23,8 @@ mod packet;
 mod sockets;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
