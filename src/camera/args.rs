@@ -134,6 +134,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub group: Option<SocketAddr>,
 
+    /// Do not tell the local network (by mDNS) the camera's name, port and key's fingerprint, by which its viewers
+    /// find it again at another address
+    #[arg(long)]
+    pub no_announce: bool,
+
     /// The control socket, for `status`, `source` and `pair` [default: /run/sealcam/control.sock, else
     /// $XDG_RUNTIME_DIR/sealcam/control.sock]
     #[arg(long, value_name = "PATH")]

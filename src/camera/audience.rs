@@ -46,6 +46,8 @@ pub struct PairedSettings {
     pub on_demand: bool,
     /// A multicast group that frames go to for all who ask for it.
     pub group: Option<SocketAddr>,
+    /// Whether the local network is told the camera's name, port and key's fingerprint.
+    pub announce: bool,
 }
 
 impl PairedSettings {
@@ -58,5 +60,6 @@ impl PairedSettings {
         signed: true,
         on_demand: false,
         group: None,
+        announce: true,
     };
 }

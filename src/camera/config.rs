@@ -265,6 +265,7 @@ impl From<ServeArgs> for StreamDraft {
             signed: !args.unsigned,
             on_demand: args.on_demand,
             group: args.group,
+            announce: !args.no_announce,
         };
         Self::of(AudienceDraft::Paired(paired), args.sending)
     }

@@ -14,6 +14,8 @@ pub(super) struct Link {
     pub(super) index: u32,
     pub(super) addresses: Vec<IpAddr>,
     pub(super) loopback: bool,
+    /// Whether it is up and can multicast.
+    pub(super) multicasts: bool,
 }
 
 impl Link {
@@ -41,6 +43,7 @@ pub(super) fn all() -> Vec<Link> {
                 index: if_nametoindex(name).unwrap_or(0),
                 addresses: Vec::new(),
                 loopback: entry.flags.contains(InterfaceFlags::IFF_LOOPBACK),
+                multicasts: entry.flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST),
             });
             links.len() - 1
         });
@@ -129,6 +132,7 @@ mod tests {
             index: 2,
             addresses: vec![ip("192.0.2.1"), ip("fe80::1"), ip("2001:db8::1")],
             loopback: false,
+            multicasts: true,
         };
         let cases = [
             ("192.0.2.9", "192.0.2.1"),

@@ -14,6 +14,7 @@
 //! | `many` | one socket for many viewers |
 //! | `group` | joining and leaving a group |
 //! | `received` | what receivers tell |
+//! | [`discovery`] | finding cameras on the local network |
 //! | `target` | where a receiver sends to, as its socket wants it |
 //! | `buffers` | the kernel's buffers: asked for, granted |
 //! | `sys` | the system calls themselves: `unsafe` is here |
@@ -22,6 +23,7 @@
 //! Plain values only: no configuration type, no clock. Nothing here allocates once a socket is open,
 //! but for the rare reopening after the network was lost.
 
+pub mod discovery;
 mod error;
 mod group;
 mod interface;

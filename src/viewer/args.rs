@@ -24,6 +24,7 @@ Getting going:
   sealview watch 0.0.0.0:5000 --key secret.key --record today.mkv
   sealview watch 0.0.0.0:5000 --key secret.key --no-window --stdout | ffplay -f mjpeg -
   sealview connect barn                                    a paired camera of `sealview cameras`
+  sealview cameras find                                    which cameras announce themselves here
   sealview connect 192.168.1.30 --key sealpub1...          one that is not known yet
 
 Keys in the window: q closes it, f full screen, s saves a picture, i shows figures.
@@ -45,7 +46,7 @@ pub enum Command {
     Viewers(Box<ViewersArgs>),
     /// Show this viewer's public key, which cameras need to let it in; made on first use
     Identity(IdentityArgs),
-    /// List, add or forget the cameras that this viewer knows
+    /// List, add or forget the cameras that this viewer knows, or find those on the local network
     Cameras(CamerasArgs),
 }
 
@@ -221,6 +222,13 @@ pub struct CamerasArgs {
 pub enum CamerasCommand {
     /// Show the cameras that are known: name, fingerprint, key, where they were last reached
     List,
+    /// Show the cameras that announce themselves on the local network, and which of them claim a key that is known;
+    /// whether it is theirs shows when connecting
+    Find {
+        /// Ask on this interface only; by name or address
+        #[arg(long, value_name = "ADDR|NAME")]
+        interface: Option<crate::net::Interface>,
+    },
     /// Make a camera known
     Add(AddCameraArgs),
     /// Know a camera no longer

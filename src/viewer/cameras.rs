@@ -1,10 +1,14 @@
-//! `sealview cameras`: the viewer's address book.
+//! `sealview cameras`: the viewer's address book, and what the local network says.
+
+pub mod find;
 
 use super::args::{AddCameraArgs, CamerasArgs, CamerasCommand};
 use crate::commands::{say, state};
 use crate::exit::RunError;
 use crate::keys::cameras::{Camera, CamerasFile, CamerasList};
 use crate::keys::identity::{public_key_from_text, public_key_to_text};
+use crate::net::Interface;
+use crate::net::discovery::Wanted;
 use crate::wire::Name;
 
 /// Does what `sealview cameras` was asked to.
@@ -21,6 +25,9 @@ pub fn cameras(args: &CamerasArgs) -> Result<(), RunError> {
         }
         Some(CamerasCommand::List) | None => {
             say(&as_text(&CamerasFile::new(state(args.state.as_deref())?).read()?))
+        }
+        Some(CamerasCommand::Find { interface }) => {
+            find(CamerasFile::new(state(args.state.as_deref())?), interface.as_ref())
         }
         Some(CamerasCommand::Forget { name }) => {
             forget(&CamerasFile::new(state(args.state.as_deref())?), *name)
@@ -48,6 +55,12 @@ fn forget(file: &CamerasFile, name: Name) -> Result<(), RunError> {
         return Err(RunError::usage(format!("no camera is called {name}: `sealview cameras` shows all")));
     }
     say(&format!("{name} is forgotten.\n"))
+}
+
+fn find(mut file: CamerasFile, interface: Option<&Interface>) -> Result<(), RunError> {
+    let list = file.read()?;
+    let found = find::find(Wanted::All, interface, find::FOR, |_| false);
+    say(&find::as_text(&found, &list))
 }
 
 fn as_text(list: &CamerasList) -> String {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 use super::args::PairArgs;
+use super::cameras::find::called;
 use crate::clock;
 use crate::commands::{say, state};
 use crate::exit::RunError;
@@ -42,7 +43,10 @@ pub fn pair(args: &PairArgs) -> Result<(), RunError> {
 /// `NAME`, `NAME:PORT`, or an address with or without a port.
 fn addresses(camera: &str) -> Result<Vec<SocketAddr>, RunError> {
     let wrong = |why: io::Error| {
-        RunError::Failed(format!("{camera} cannot be looked up: {why}; write the camera's address instead"))
+        RunError::Failed(format!(
+            "{camera} cannot be looked up: {why}; nor does it announce itself on the local network: write its address \
+             instead"
+        ))
     };
     if let Ok(ip) = camera.trim_matches(['[', ']']).parse() {
         return Ok(vec![SocketAddr::new(ip, DEFAULT_PORT)]);
@@ -53,14 +57,25 @@ fn addresses(camera: &str) -> Result<Vec<SocketAddr>, RunError> {
     let (host, port) = match camera.rsplit_once(':') {
         Some((host, port)) => {
             let port = port.parse();
-            (host, port.map_err(|_| RunError::Usage(format!("CAMERA: {camera}: no port after the colon")))?)
+            (
+                host,
+                Some(
+                    port.map_err(|_| RunError::Usage(format!("CAMERA: {camera}: no port after the colon")))?,
+                ),
+            )
         }
-        None => (camera, DEFAULT_PORT),
+        None => (camera, None),
     };
-    // Cameras without a name in the domain name system have one on the local network (RFC 6762).
-    let local = format!("{host}.local");
-    let found = (host, port).to_socket_addrs().or_else(|_| (local.as_str(), port).to_socket_addrs());
-    Ok(found.map_err(wrong)?.collect())
+    // Cameras without a name in the domain name system have one on the local network (RFC 6762), or announce it.
+    let (local, at) = (format!("{host}.local"), port.unwrap_or(DEFAULT_PORT));
+    let found = (host, at).to_socket_addrs().or_else(|_| (local.as_str(), at).to_socket_addrs());
+    match found {
+        Ok(found) => Ok(found.collect()),
+        Err(why) => match called(host, port) {
+            announced if announced.is_empty() => Err(wrong(why)),
+            announced => Ok(announced),
+        },
+    }
 }
 
 /// What this machine is called, as far as that makes a name.

@@ -5,6 +5,7 @@
 //! | `target` | which camera is meant: the address book, addresses, host names |
 //! | `socket` | the socket, which outlives changes of the network |
 //! | `link` | the connection over that socket |
+//! | `search` | the camera looked for on the local network while it does not answer |
 //! | `words` | how things stand, in words |
 //! | `requests` | what a camera is asked, and what it answers |
 //! | `errand` | one question, or a few, and then away |
@@ -13,6 +14,7 @@
 mod errand;
 mod link;
 pub mod requests;
+mod search;
 mod socket;
 mod target;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::keys::KernelRandom;
 use crate::keys::list::ListError;
 use crate::keys::state::StateFolder;
 use crate::keys::viewers::{Viewer, ViewersFile, ViewersList};
+use crate::net::discovery::{Announcing, Service};
 use crate::net::{ManyOptions, ManySocket, MediaSender, SendCounters, Sent};
 use crate::proto::group::{
     Admitted, Asked, Event, Group, GroupCounters, GroupSettings, Request, StreamFacts, ViewerStatus,
@@ -33,7 +34,7 @@ use pairing::Door;
 /// Batches of datagrams that are taken before the stream has its turn: a flood must not hold it up.
 const BATCHES: usize = 2;
 
-/// How often it is looked at whether the list has changed.
+/// How often it is looked at whether the list has changed, and what the local network asks.
 const LIST_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A media key serves for so long.
@@ -57,6 +58,7 @@ pub struct Crowd {
     newcomers: Vec<SocketAddr>,
     random: KernelRandom,
     door: Door,
+    announcing: Option<Announcing>,
     own: PublicKey,
     name: Name,
     out: Box<[u8]>,
@@ -79,6 +81,19 @@ pub fn machine_name() -> Name {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     let name = name.and_then(|name| Name::near(name.split('.').next().unwrap_or_default()));
     name.unwrap_or_else(|| "camera".parse().unwrap_or_else(|_| unreachable!("it is a name")))
+}
+
+/// What tells the local network where the camera is, unless that is unwanted or nobody there could come.
+fn announcing(
+    config: &StreamConfig,
+    paired: &PairedSettings,
+    name: Name,
+    own: PublicKey,
+    now: Instant,
+) -> Option<Announcing> {
+    let service = Service::new(name, paired.listen.port(), &own.fingerprint().to_string());
+    let announcing = || Announcing::new(service, paired.listen.ip(), config.send.interface.as_ref(), now);
+    paired.announce.then(announcing).flatten()
 }
 
 impl Crowd {
@@ -135,6 +150,7 @@ impl Crowd {
             newcomers: Vec::with_capacity(paired.max_viewers),
             random,
             door: Door::default(),
+            announcing: announcing(config, paired, name, own, now),
             own,
             name,
             out: vec![0; Control::MAX_DATAGRAM].into_boxed_slice(),
@@ -175,9 +191,17 @@ impl Crowd {
             if self.list.changed() {
                 self.reload(now);
             }
+            self.announce(now);
         }
         self.speak(now);
         Ok(())
+    }
+
+    /// Tells the local network where the camera is. What goes wrong there keeps nobody from coming.
+    fn announce(&mut self, now: Instant) {
+        if let Some(why) = self.announcing.as_mut().and_then(|announcing| announcing.attend(now)) {
+            log::warn!("the camera is not announced on the local network for now: {why}; trying again");
+        }
     }
 
     fn speak(&mut self, now: Instant) {
@@ -304,6 +328,9 @@ impl Crowd {
     pub fn stop(&mut self, now: Instant) {
         self.group.stop();
         self.speak(now);
+        if let Some(announcing) = &mut self.announcing {
+            announcing.end();
+        }
     }
 
     /// Who watches.

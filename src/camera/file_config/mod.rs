@@ -10,8 +10,8 @@
 //!
 //! # or, in the place of [stream]:
 //! [serve]
-//! listen = "[::]:5004"                # and name, max-viewers, idle, signed, on-demand, group, and what [stream]
-//!                                     # has but `to` and `key`
+//! listen = "[::]:5004"                # and name, max-viewers, idle, signed, on-demand, group, announce, and what
+//!                                     # [stream] has but `to` and `key`
 //!
 //! [[source]]                          # one or more; the first is sent at the start
 //! name = "front"

@@ -78,6 +78,7 @@ fn serve(f: &mut fmt::Formatter<'_>, paired: &PairedSettings) -> fmt::Result {
     }
     writeln!(f, "max-viewers = {}\nidle = {}", paired.max_viewers, paired.idle.as_secs())?;
     writeln!(f, "signed = {}\non-demand = {}", paired.signed, paired.on_demand)?;
+    writeln!(f, "announce = {}", paired.announce)?;
     match &paired.group {
         Some(group) => writeln!(f, "group = {}", Quoted(group)),
         None => writeln!(f, "# group: none"),

@@ -60,6 +60,7 @@ pub(super) struct ServeTable {
     signed: Option<bool>,
     on_demand: Option<bool>,
     pub(super) group: Option<Spanned<Text<SocketAddr>>>,
+    announce: Option<bool>,
     pub(super) packet_size: Option<Spanned<usize>>,
     pace: Option<Percent>,
     interface: Option<Text<Interface>>,
@@ -82,6 +83,7 @@ impl ServeTable {
             signed: self.signed.unwrap_or(usual.signed),
             on_demand: self.on_demand.unwrap_or(usual.on_demand),
             group: self.group.map(|group| group.into_inner().0),
+            announce: self.announce.unwrap_or(usual.announce),
         };
         let sending = Sending {
             packet_size: self.packet_size.map(Spanned::into_inner),

@@ -4,11 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Peer;
+use super::search::{HINTS, Search};
 use super::socket::PairedSocket;
 use crate::exit::RunError;
 use crate::keys::KernelRandom;
 use crate::net::ReceiveCounters;
-use crate::proto::connection::{Connection, ConnectionSettings, Handled};
+use crate::proto::connection::{ADDRESSES, Connection, ConnectionSettings, Handled};
 use crate::proto::outcome::Dropped;
 use crate::time::Instant;
 use crate::wire::{Control, Delivery};
@@ -20,7 +21,11 @@ pub struct Link {
     socket: PairedSocket,
     random: KernelRandom,
     out: Box<[u8]>,
+    /// Those known from the start, and behind them the hints of the local network.
     addresses: Vec<SocketAddr>,
+    known: usize,
+    search: Search,
+    title: String,
 }
 
 impl Link {
@@ -34,12 +39,16 @@ impl Link {
         let socket = PairedSocket::open(&mut addresses, peer.interface.as_ref(), now)?;
         let (identity, camera) = (peer.identity.clone(), peer.target.key);
         let settings = ConnectionSettings { identity, camera, max_frame, delivery };
+        let fingerprint = camera.fingerprint().to_string();
         Ok(Self {
             connection: Connection::new(settings, &addresses, now),
             socket,
             random: KernelRandom::new().map_err(RunError::failed)?,
             out: vec![0; Control::MAX_DATAGRAM].into_boxed_slice(),
+            known: addresses.len(),
             addresses,
+            search: Search::new(fingerprint, peer.interface.clone(), now),
+            title: peer.target.title.clone(),
         })
     }
 
@@ -88,7 +97,25 @@ impl Link {
             // The camera must learn where this viewer is now; the session goes on.
             self.connection.network_changed(now);
         }
+        self.search(now);
         Ok(())
+    }
+
+    /// Looks for the camera where it is not known to be, if it does not answer.
+    fn search(&mut self, now: Instant) {
+        let Self { connection, socket, search, addresses, known, .. } = self;
+        let standing = connection.standing(now);
+        let hint = search.tend(now, standing, &addresses[..*known], |address| socket.reaches(*address));
+        let Some(hint) = hint else { return };
+        log::info!("{} may be at {hint}, as the local network says: trying there too", self.title);
+        addresses.truncate(*known);
+        connection.add_address(hint);
+        // What was known before comes first, and is not pushed out by hints.
+        let kept = ADDRESSES - HINTS;
+        for address in addresses.iter().take(kept).rev() {
+            connection.add_address(*address);
+        }
+        addresses.extend(search.hints());
     }
 
     /// Says goodbye, once, if there is anyone to say it to.

@@ -28,7 +28,7 @@ pub struct PairedSocket {
 }
 
 impl PairedSocket {
-    /// Opens a socket by which `addresses` are reached; those that it cannot reach are taken out.
+    /// Opens a socket by which `addresses` are reached; those that it cannot reach are taken out. There may be none yet.
     ///
     /// # Errors
     ///
@@ -43,7 +43,13 @@ impl PairedSocket {
             interface: interface.cloned(),
             ..ReceiveOptions::new(SocketAddr::new(ip, 0))
         };
-        let has_v6 = addresses.iter().any(SocketAddr::is_ipv6);
+        let own_v6 = match interface {
+            Some(Interface::Address(own)) => own.is_ipv6(),
+            Some(_) => false,
+            None => true,
+        };
+        // Where none is known yet, as many as possible are to be reached.
+        let has_v6 = addresses.iter().any(SocketAddr::is_ipv6) || (addresses.is_empty() && own_v6);
         let ip = if has_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         let mut this = Self {
             options: at(ip),
@@ -67,6 +73,14 @@ impl PairedSocket {
             log::warn!("{warning}");
         }
         Ok(this)
+    }
+
+    /// Whether datagrams to `address` can be sent from here.
+    #[must_use]
+    pub fn reaches(&self, address: SocketAddr) -> bool {
+        // The wildcard of IPv6 serves both families, an interface's own address does not.
+        let own = self.options.at;
+        address.is_ipv6() == own.is_ipv6() || (own.is_ipv6() && self.options.interface.is_none())
     }
 
     /// Opens a new socket in the place of the old one.
@@ -156,6 +170,9 @@ impl PairedSocket {
 
 /// Keeps those addresses that one socket reaches. Says whether IPv4 and IPv6 are among them.
 fn keep_reachable(addresses: &mut Vec<SocketAddr>, interface: Option<&Interface>) -> Result<bool, RunError> {
+    if addresses.is_empty() {
+        return Ok(interface.is_none());
+    }
     // A socket that is bound to an interface has an address of one family.
     let v4 = match interface {
         Some(Interface::Address(own)) => Some(own.is_ipv4()),

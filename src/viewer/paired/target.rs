@@ -18,7 +18,7 @@ pub struct Target {
     pub title: String,
     /// Its key.
     pub key: PublicKey,
-    /// Where it may be, the likeliest first.
+    /// Where it may be, the likeliest first; none, if it was never reached.
     pub addresses: Vec<SocketAddr>,
     /// Its name in the address book, if it stands there, and the newest address there.
     pub known: Option<(Name, Option<SocketAddr>)>,
@@ -81,13 +81,7 @@ impl Target {
                 addresses.push(address);
             }
         }
-        if addresses.is_empty() {
-            return Err(RunError::Usage(format!(
-                "{name} is known, but not where it is: write its address behind its key in {}, as in \
-                 192.168.1.30:{DEFAULT_PORT}",
-                path.display()
-            )));
-        }
+        // Without one it is looked for on the local network.
         Ok(Self { title: name.to_string(), key: camera.key, addresses, known: Some(known(camera)) })
     }
 }

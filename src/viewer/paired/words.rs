@@ -85,6 +85,12 @@ pub fn trouble(situation: Situation, scene: &Scene<'_>) -> Option<String> {
             "connected to {camera}, but no frames come: its source may be off or broken (`sealcam status` there says), \
              or something on the way keeps large datagrams back (a smaller --packet-size there helps)"
         ),
+        Situation::Knocking if scene.addresses.is_empty() => format!("looking for {camera} on the local network"),
+        Situation::Unanswered if scene.addresses.is_empty() => format!(
+            "{camera} is not found on the local network for {} s: is `sealcam serve` running there, without \
+             --no-announce? It may be farther away: `sealview connect ADDRESS --key KEY` once, and it is remembered",
+            unheard.as_secs()
+        ),
         Situation::Knocking => format!("knocking at {}", places()),
         Situation::Unanswered => format!(
             "no answer from {camera} at {} for {} s: is `sealcam serve` running there, and do firewalls let UDP \
@@ -147,5 +153,12 @@ mod tests {
             assert!(text.contains(words), "{text}");
         }
         assert_eq!(trouble(Situation::Receiving, &scene), None);
+        let lost = Scene { addresses: &[], ..scene };
+        for (situation, words) in [
+            (Situation::Knocking, "looking for barn"),
+            (Situation::Unanswered, "not found on the local network"),
+        ] {
+            assert!(trouble(situation, &lost).unwrap().contains(words));
+        }
     }
 }
