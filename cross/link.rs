@@ -1,0 +1,42 @@
+//! The build script: how the firmware is linked for a board.
+//!
+//! LLVM's linker makes the program a twentieth smaller than GNU's, which is what Debian's cross compilers take:
+//! it pads nothing up to the largest page that there could be, writes relocations in the packed form that
+//! glibc 2.36 reads (a few kB instead of 60), and keeps one of functions that are the same.
+//!
+//! Only for the programs that are taken to a board. One that stays on the machine that made it, be it a board
+//! itself, is linked as Rust sees fit there: its distribution may be older, and need not have that linker.
+
+use std::env;
+use std::path::Path;
+
+/// Of one version, as that decides about the bytes; cross/packages.list has it. The cross compilers do not
+/// look for it on PATH.
+const LINKER: &str = "/usr/lib/llvm-19/bin";
+
+fn main() {
+    println!("cargo:rerun-if-changed=cross/link.rs");
+    println!("cargo:rerun-if-env-changed=SEALCAM_FOR_BOARDS");
+    let variable = |name| env::var(name).unwrap_or_default();
+    let (host, target) = (variable("HOST"), variable("TARGET"));
+    let board = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf"].contains(&target.as_str());
+    // cross/build says so on a machine of the board's own kind.
+    if !board || (host == target && env::var_os("SEALCAM_FOR_BOARDS").is_none()) {
+        return;
+    }
+    println!("cargo:rerun-if-changed={LINKER}/ld.lld");
+    if !Path::new(LINKER).join("ld.lld").exists() {
+        println!("cargo:warning=no {LINKER}/ld.lld: the firmware becomes larger (sh cross/packages install aarch64)");
+        return;
+    }
+    let arguments = [
+        &format!("-B{LINKER}"),
+        "-fuse-ld=lld",
+        // Nothing here compares functions by address, and Rust promises nothing about that.
+        "-Wl,--icf=all",
+        "-Wl,-z,pack-relative-relocs",
+    ];
+    for argument in arguments {
+        println!("cargo:rustc-link-arg-bin=sealcam={argument}");
+    }
+}
