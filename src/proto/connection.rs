@@ -234,6 +234,15 @@ impl Connection {
         random: &mut impl Random,
     ) -> Option<(usize, SocketAddr)> {
         if let Some(live) = &mut self.session {
+            // Before anything else: a new session begins with it.
+            if self.status_at <= now {
+                self.status_at = now + if live.fresh { self.status_after } else { STATUS_EVERY };
+                self.status_after = (self.status_after * 2).min(STATUS_EVERY);
+                let held = self.receiver.newest_epoch().filter(|_| live.granted);
+                let instance = *self.instance.get_or_insert_with(|| u32::from_be_bytes(random.array()));
+                let status = Control::Status { instance, held, delivery: self.settings.delivery };
+                return Some((live.session.say(&status, out), live.peer));
+            }
             if core::mem::take(&mut self.leaving) {
                 let sent = live.session.say(&Control::Leave, out);
                 let peer = live.peer;
@@ -243,14 +252,6 @@ impl Connection {
             }
             if let Some((token, to)) = self.path_answer.take() {
                 return Some((live.session.say(&Control::PathAnswer(token), out), to));
-            }
-            if self.status_at <= now {
-                self.status_at = now + if live.fresh { self.status_after } else { STATUS_EVERY };
-                self.status_after = (self.status_after * 2).min(STATUS_EVERY);
-                let held = self.receiver.newest_epoch().filter(|_| live.granted);
-                let instance = *self.instance.get_or_insert_with(|| u32::from_be_bytes(random.array()));
-                let status = Control::Status { instance, held, delivery: self.settings.delivery };
-                return Some((live.session.say(&status, out), live.peer));
             }
             let request = &mut self.request;
             if request.state == RequestState::Asked && request.send_at <= now && !live.fresh {

@@ -21,6 +21,7 @@
 //! | handshake answers that wait to be sent | [`OUTBOX`]; more are dropped |
 //! | viewers | as set, 64 unless told otherwise; [`PER_KEY`] programs with the same key |
 //! | a viewer that is not heard | is let go after [`GroupSettings::idle`] |
+//! | a session | [`SESSION_LIFE`]; viewers begin a new one after two minutes |
 //! | a viewer's requests | one at a time |
 //! | a media key | two minutes, or 2^31 datagrams |
 //! | a removed viewer | sees no frame sealed more than 300 ms after its removal |
@@ -60,6 +61,9 @@ pub const OUTBOX: usize = 32;
 
 /// Programs that use one viewer's key at once; one more takes the place of the one that was silent the longest.
 pub const PER_KEY: usize = 4;
+
+/// A session ends after so long. Viewers begin a new one after two minutes; this is for those that do not.
+pub const SESSION_LIFE: Duration = Duration::from_secs(180);
 
 /// Who has not been heard for so long is not waited for when the key changes, and gives way when all places are
 /// taken.
@@ -250,12 +254,14 @@ impl Group {
 
     fn housekeeping(&mut self, now: Instant, random: &mut impl Random) {
         for at in (0..self.members.len()).rev() {
-            if now.since(self.members[at].heard) >= self.settings.idle {
+            let member = &self.members[at];
+            let over = now.since(member.session.since()) >= SESSION_LIFE;
+            if over || now.since(member.heard) >= self.settings.idle {
                 let member = self.members.swap_remove(at);
                 self.tell(Event::TimedOut(member.who.name));
             }
         }
-        if self.keys.is_old(now, self.settings.key_life) {
+        if self.keys.is_old(now, self.settings.key_life.saturating_sub(SCHEDULED_GRACE)) {
             self.change_key(now, SCHEDULED_GRACE, random);
         }
         let members = &self.members;
@@ -274,9 +280,13 @@ impl Group {
         if !self.outbox.is_empty() || !self.departing.is_empty() {
             return Instant::ORIGIN;
         }
-        let idle = self.members.iter().map(|member| member.heard + self.settings.idle);
+        let idle = self
+            .members
+            .iter()
+            .map(|member| (member.heard + self.settings.idle).min(member.session.since() + SESSION_LIFE));
         let due = self.members.iter().filter_map(|member| member.next_due(&self.keys));
-        idle.chain(due).fold(self.keys.next_change(self.settings.key_life), Instant::min)
+        idle.chain(due)
+            .fold(self.keys.next_change(self.settings.key_life.saturating_sub(SCHEDULED_GRACE)), Instant::min)
     }
 
     /// The media key to seal with from the next frame on, if it is another than before: to be asked before each

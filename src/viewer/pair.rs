@@ -10,7 +10,7 @@ use crate::commands::{say, state};
 use crate::exit::RunError;
 use crate::keys::cameras::{Camera, CamerasFile};
 use crate::keys::{KernelRandom, identity};
-use crate::proto::pairing::{Code, Output, Partner, Run};
+use crate::proto::pairing::{Code, Failure, Output, Partner, Run};
 use crate::time::{Duration, Instant};
 use crate::wire::pairing::Pairing;
 use crate::wire::{DEFAULT_PORT, Name, Role};
@@ -34,7 +34,9 @@ pub fn pair(args: &PairArgs) -> Result<(), RunError> {
     for address in addresses {
         match exchange(address, &code, own) {
             Ok(camera) => return remember(&CamerasFile::new(folder), args.save_as, camera, address),
-            Err(why) => last = why,
+            Err((Failure::NoAnswer, why)) => last = why,
+            // The camera was there; another address of it would only use up another of the three tries.
+            Err((_, why)) => return Err(why),
         }
     }
     Err(last)
@@ -87,8 +89,8 @@ fn own_name() -> Name {
 }
 
 /// One run with whoever is at `address`.
-fn exchange(address: SocketAddr, code: &Code, own: Partner) -> Result<Partner, RunError> {
-    let failed = |why: io::Error| RunError::Failed(format!("{address}: {why}"));
+fn exchange(address: SocketAddr, code: &Code, own: Partner) -> Result<Partner, (Failure, RunError)> {
+    let failed = |why: io::Error| (Failure::NoAnswer, RunError::Failed(format!("{address}: {why}")));
     let any: SocketAddr = if address.is_ipv4() {
         (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
     } else {
@@ -100,7 +102,7 @@ fn exchange(address: SocketAddr, code: &Code, own: Partner) -> Result<Partner, R
     loop {
         let now = clock::now();
         if let Some(why) = run.failure(now) {
-            return Err(RunError::Failed(format!("{address}: {why}")));
+            return Err((why, RunError::Failed(format!("{address}: {why}"))));
         }
         if let Some(said) = run.poll_transmit(now) {
             // What the network does not take now is said again.

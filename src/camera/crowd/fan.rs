@@ -1,15 +1,25 @@
 //! One run of datagrams to all who watch.
+//!
+//! One socket serves all, so its buffer fills with what the slowest device lets out. A run for which there is no
+//! room is waited for once; a viewer whose turn comes twice in vain is passed over for that run, and the next
+//! run begins with the viewer after it, so that it is not always the same ones who lose.
 
 use std::net::SocketAddr;
 
 use crate::net::{ManySocket, MediaSender, Outcome, SendCounters, Sent};
 
-/// Sends a run to each viewer in turn. One whose network takes nothing is passed over: the others do not wait.
+/// Sends a run to each viewer in turn.
 pub(super) struct Fan {
     /// Those who get the run under way.
     to: Vec<SocketAddr>,
-    /// How many of them have all of it.
+    /// Which of them comes first.
+    first: usize,
+    /// How many of them have all of it, or were passed over.
     done: usize,
+    /// The one whose turn it is was waited for.
+    waited: bool,
+    /// See [`Fan::take_limit`].
+    smallest: Option<usize>,
     /// Bytes that the next one has.
     offset: usize,
     /// Bytes of the run under way; 0 if there is none.
@@ -24,6 +34,9 @@ impl Fan {
     pub(super) fn new(viewers: usize, multicast: Option<MediaSender>) -> Self {
         Self {
             to: Vec::with_capacity(viewers + 1),
+            first: 0,
+            waited: false,
+            smallest: None,
             done: 0,
             offset: 0,
             len: 0,
@@ -56,33 +69,41 @@ impl Fan {
         if self.len == 0 || self.len > run.len() {
             self.to.clear();
             self.to.extend_from_slice(if self.newcomers.is_empty() { recipients() } else { &self.newcomers });
-            (self.done, self.offset, self.len) = (0, 0, run.len());
+            (self.done, self.offset, self.len, self.waited) = (0, 0, run.len(), false);
         }
         let run = &run[..self.len];
-        let mut too_large = None;
-        while let Some(to) = self.to.get(self.done) {
+        while self.done < self.to.len() {
+            let to = self.to[(self.first + self.done) % self.to.len()];
             let rest = &run[self.offset..];
             let sent = match &mut self.multicast {
                 Some(multicast) if to.ip().is_multicast() => multicast.send_run(rest, datagram),
-                _ => socket.send_run(rest, datagram, *to),
+                _ => socket.send_run(rest, datagram, to),
             };
             match sent.outcome {
                 Outcome::All => {}
-                Outcome::Blocked => {
+                Outcome::Blocked if !self.waited => {
                     self.offset += sent.bytes;
+                    self.waited = true;
                     return Sent { bytes: 0, outcome: Outcome::Blocked };
                 }
-                Outcome::TooLarge { limit } => too_large = Some(limit),
+                Outcome::TooLarge { limit } => {
+                    self.passed_over += 1;
+                    self.smallest = self.smallest.into_iter().chain(limit).min();
+                }
                 _ => self.passed_over += 1,
             }
+            self.waited = false;
             self.done += 1;
             self.offset = 0;
         }
-        let bytes = std::mem::take(&mut self.len);
-        match too_large {
-            None => Sent { bytes, outcome: Outcome::All },
-            Some(limit) => Sent { bytes, outcome: Outcome::TooLarge { limit } },
-        }
+        self.first = self.first.wrapping_add(1);
+        Sent { bytes: std::mem::take(&mut self.len), outcome: Outcome::All }
+    }
+
+    /// The largest datagram that the path of some viewer carries, if one was too large for it since this was
+    /// asked last.
+    pub(super) const fn take_limit(&mut self) -> Option<usize> {
+        self.smallest.take()
     }
 
     /// `unicast` and what went to the group.

@@ -313,6 +313,11 @@ impl Crowd {
         self.fan.only_to(&[]);
     }
 
+    /// The largest datagram that the path of some viewer carries, if one was too large for it lately.
+    pub const fn take_limit(&mut self) -> Option<usize> {
+        self.fan.take_limit()
+    }
+
     /// The run that is under way is given up.
     pub fn give_up(&mut self) {
         self.fan.reset();

@@ -6,6 +6,7 @@ use super::Streaming;
 use super::datagram::carried;
 use super::materials::facts;
 use crate::camera::config::{Spelling, StreamConfig};
+use crate::camera::crowd::Crowd;
 use crate::clock;
 use crate::exit::RunError;
 use crate::net::{MediaSender, NetError, Outcome, SendOptions};
@@ -54,6 +55,10 @@ impl Streaming {
                     self.blocked = None;
                     if self.sender.is_idle() {
                         self.frame_left();
+                        // One small path makes the next frame's datagrams smaller; this one was for the others.
+                        if let Some(limit) = self.output.crowd_mut().and_then(Crowd::take_limit) {
+                            self.path_is_smaller(Some(limit));
+                        }
                     }
                 }
                 Outcome::Blocked => {

@@ -131,7 +131,7 @@ impl Group {
             heard.map_err(Ignored::from).map(|heard| {
                 self.obey(now, at, from, &heard.message, heard.newest, random);
             })
-        } else if let Some(at) = self.half_open.find(id) {
+        } else if let Some(at) = self.half_open.find(id, now) {
             let heard = self.half_open.get_mut(at).session.hear(&header, datagram, &mut plain);
             heard
                 .map_err(Ignored::from)
@@ -152,14 +152,12 @@ impl Group {
         message: &Control<'_>,
         random: &mut impl Random,
     ) -> Option<()> {
+        // It says first how things stand: whatever else comes first has overtaken that, and is said again.
+        let Control::Status { instance, .. } = *message else { return None };
         let half = self.half_open.take(half);
         self.half_open.forget(&half.viewer);
         // The list may have changed since.
         let who = *self.admitted.iter().find(|entry| entry.key == half.viewer)?;
-        let instance = match message {
-            Control::Status { instance, .. } => *instance,
-            _ => 0,
-        };
         let same = |member: &Member| member.who.key == half.viewer;
         let known = self.members.iter().position(|member| same(member) && member.instance == instance);
         let programs = self.members.iter().filter(|member| same(member)).count();
@@ -211,8 +209,11 @@ impl Group {
         }
         match *message {
             Control::Status { held, delivery, .. } => {
-                member.held = held;
-                member.delivery = delivery;
+                // One that was overtaken tells how things stood.
+                if newest {
+                    member.held = held;
+                    member.delivery = delivery;
+                }
                 member.owes_alive = true;
             }
             Control::PathAnswer(token) => {

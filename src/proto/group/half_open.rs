@@ -67,8 +67,9 @@ impl HalfOpens {
         Some(Some(half.answer))
     }
 
-    pub(super) fn find(&self, id: SessionId) -> Option<usize> {
-        self.0.iter().position(|half| half.session.id() == id)
+    pub(super) fn find(&self, id: SessionId, now: Instant) -> Option<usize> {
+        let in_time = |half: &HalfOpen| now.since(half.since) < HALF_OPEN_LIFE;
+        self.0.iter().position(|half| half.session.id() == id && in_time(half))
     }
 
     pub(super) fn get_mut(&mut self, at: usize) -> &mut HalfOpen {
