@@ -25,6 +25,7 @@
 //! |---|---|
 //! | messages that pass without a cookie | [`FREE_PER_WINDOW`] in [`WINDOW`]; then the gate is busy for [`BUSY_FOR`] |
 //! | messages that pass from one IPv4 address or IPv6 /64 | [`BURST`] at once, then one in [`PREFIX_COST`] |
+//! | more from one prefix, or while the gate is busy | get a cookie; with it, as many pass again |
 //! | prefixes remembered | [`PREFIXES`]; those that fall on one place share its limit |
 //! | a cookie | holds for at most twice [`SECRET_LIFE`], for one address and port |
 //! | memory | fixed; nothing is kept of a message that does not pass |
@@ -170,7 +171,7 @@ pub enum Verdict {
     Cookie([u8; SEALED_COOKIE_LEN]),
     /// No answer: whoever sent it does not know this camera's key.
     Stranger,
-    /// No answer: too many from that prefix.
+    /// No answer: too many from that prefix, and with a cookie, so that it is no one else's doing.
     Limited,
 }
 
@@ -201,6 +202,8 @@ pub struct Gate {
     placing: Key,
     /// What each place may still let through.
     budgets: Box<[Budget]>,
+    /// The same for messages with a cookie, which come from where they say.
+    proven: Box<[Budget]>,
     counters: GateCounters,
 }
 
@@ -224,6 +227,7 @@ impl Gate {
             busy_until: now,
             placing: key(placing),
             budgets: vec![Budget::FULL; PREFIXES].into_boxed_slice(),
+            proven: vec![Budget::FULL; PREFIXES].into_boxed_slice(),
             counters: GateCounters::default(),
         }
     }
@@ -247,13 +251,19 @@ impl Gate {
             return Verdict::Stranger;
         }
         self.renew(now, random);
-        if self.is_busy(now) && !self.has_cookie(knock) {
-            let mut nonce = [0; NONCE_LEN];
-            random(&mut nonce);
-            let cookie = cookie(&self.secret, knock.from);
-            return Verdict::Cookie(self.keys.seal_cookie(knock.first_mac, &cookie, nonce));
+        let busy = self.is_busy(now);
+        let from = knock.from.ip();
+        if self.has_cookie(knock) {
+            // A budget of its own: what comes from anyone in that address's name does not use it up.
+            return if self.spend(now, from, true) { Verdict::Pass } else { Verdict::Limited };
         }
-        if self.spend(now, knock.from.ip()) { Verdict::Pass } else { Verdict::Limited }
+        if !busy && self.spend(now, from, false) {
+            return Verdict::Pass;
+        }
+        let mut nonce = [0; NONCE_LEN];
+        random(&mut nonce);
+        let cookie = cookie(&self.secret, knock.from);
+        Verdict::Cookie(self.keys.seal_cookie(knock.first_mac, &cookie, nonce))
     }
 
     /// What has come so far.
@@ -297,10 +307,11 @@ impl Gate {
     }
 
     /// Takes one from the budget of a prefix.
-    fn spend(&mut self, now: Instant, from: IpAddr) -> bool {
+    fn spend(&mut self, now: Instant, from: IpAddr, proven: bool) -> bool {
         let [low, high, ..] = mac(&*self.placing, &[&prefix(from)]);
         let place = usize::from(u16::from_le_bytes([low, high])) % PREFIXES;
-        self.budgets[place].spend(now, PREFIX_RATE, 0)
+        let budgets = if proven { &mut self.proven } else { &mut self.budgets };
+        budgets[place].spend(now, PREFIX_RATE, 0)
     }
 }
 
