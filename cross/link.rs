@@ -36,9 +36,10 @@ fn main() {
     println!("cargo:rerun-if-env-changed=SEALCAM_FOR_BOARDS");
     let variable = |name| env::var(name).unwrap_or_default();
     let (host, target) = (variable("HOST"), variable("TARGET"));
-    let board = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf"].contains(&target.as_str());
+    const BOARDS: [&str; 3] =
+        ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "x86_64-unknown-linux-gnu"];
     // cross/build says so on a machine of the board's own kind.
-    if !board || (host == target && env::var_os("SEALCAM_FOR_BOARDS").is_none()) {
+    if !BOARDS.contains(&target.as_str()) || (host == target && env::var_os("SEALCAM_FOR_BOARDS").is_none()) {
         return;
     }
     println!("cargo:rerun-if-changed={LINKER}/ld.lld");

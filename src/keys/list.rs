@@ -110,6 +110,8 @@ pub enum ListError {
     },
     /// What was asked of the list cannot be done; a sentence with the mend.
     Refused(String),
+    /// Another program is changing it.
+    Busy,
 }
 
 impl ListError {
@@ -128,6 +130,7 @@ impl fmt::Display for ListError {
                 write!(f, "{}:{line}:{column}: {problem}", path.display())
             }
             Self::Refused(why) => f.write_str(why),
+            Self::Busy => f.write_str("another program is changing the list: try again in a moment"),
         }
     }
 }

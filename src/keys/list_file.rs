@@ -65,6 +65,26 @@ impl<E: Entry> ListFile<E> {
     /// [`ListError`]: what `change` says, or why the list cannot be read or written.
     pub fn edit<T>(&self, change: impl FnOnce(&mut List<E>) -> Result<T, ListError>) -> Result<T, ListError> {
         let _lock = self.state.lock()?;
+        self.edit_locked(change)
+    }
+
+    /// As [`Self::edit`], for a loop that must not wait for another program.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError::Busy`] while another program changes the list; else as [`Self::edit`].
+    pub fn edit_at_once<T>(
+        &self,
+        change: impl FnOnce(&mut List<E>) -> Result<T, ListError>,
+    ) -> Result<T, ListError> {
+        let _lock = self.state.try_lock()?.ok_or(ListError::Busy)?;
+        self.edit_locked(change)
+    }
+
+    fn edit_locked<T>(
+        &self,
+        change: impl FnOnce(&mut List<E>) -> Result<T, ListError>,
+    ) -> Result<T, ListError> {
         let mut list = self.load()?;
         let before = list.to_text();
         let result = change(&mut list)?;

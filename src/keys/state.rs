@@ -1,7 +1,7 @@
 //! The state folder: a few small files that survive restarts and power loss.
 
 use std::fmt;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -228,6 +228,17 @@ impl StateFolder {
         let path = self.path.join(".lock");
         let locked = atomic::lock_file(&self.path, &path).and_then(|file| file.lock().map(|()| file));
         locked.map_err(|why| StateError::io(&path, why))
+    }
+
+    /// The same, but `None` if another program has it.
+    pub(super) fn try_lock(&self) -> Result<Option<File>, StateError> {
+        let path = self.path.join(".lock");
+        let file = atomic::lock_file(&self.path, &path).map_err(|why| StateError::io(&path, why))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(why)) => Err(StateError::io(&path, why)),
+        }
     }
 }
 

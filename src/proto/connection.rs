@@ -296,7 +296,9 @@ impl Connection {
             return Some(attempt.next);
         }
         let live = self.session.as_ref().map(|live| {
-            let silent = self.last_heard().max(live.session.since()) + SILENCE;
+            // What comes by the session before says nothing of one that the camera has not spoken in.
+            let heard = if live.fresh { Instant::ORIGIN } else { self.last_heard() };
+            let silent = heard.max(live.session.since()) + SILENCE;
             silent.min(live.session.since() + SESSION_LIFE)
         });
         Some(live.unwrap_or(self.knock_at)).filter(|_| !self.addresses.is_empty() || live.is_some())

@@ -22,7 +22,7 @@
 //! | viewers | as set, 64 unless told otherwise; [`PER_KEY`] programs with the same key |
 //! | a viewer that is not heard | is let go after [`GroupSettings::idle`] |
 //! | a session | [`SESSION_LIFE`]; viewers begin a new one after two minutes |
-//! | a viewer's requests | one at a time |
+//! | a viewer's requests | one at a time, one in [`REQUEST_EVERY`] |
 //! | a media key | two minutes, or 2^31 datagrams |
 //! | a removed viewer | sees no frame sealed more than 300 ms after its removal |
 //!
@@ -53,7 +53,7 @@ use media_keys::{MediaKeys, REMOVAL_GRACE, SCHEDULED_GRACE};
 use member::Member;
 
 pub use half_open::{HALF_OPEN, HALF_OPEN_LIFE};
-pub use member::Admitted;
+pub use member::{Admitted, REQUEST_EVERY};
 pub use terms::{Asked, Event, GroupCounters, GroupSettings, Ignored, Request, StreamFacts, ViewerStatus};
 
 /// Handshake answers that wait to be sent at once.
@@ -184,22 +184,29 @@ impl Group {
         }
     }
 
-    /// What has happened, one at a time.
+    /// What has happened, one at a time. A request stays with its viewer until it is told here, however much
+    /// else happens meanwhile.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| {
+            self.members.iter_mut().find_map(|member| {
+                let number = member.untold_request()?;
+                Some(Event::Asked(Asked { viewer: member.who.key, instance: member.instance, number }))
+            })
+        })
     }
 
     /// What is asked for; `None` if the viewer has gone or asks for something else by now.
     #[must_use]
     pub fn request(&self, asked: Asked) -> Option<Request<'_>> {
-        let member = self.members.iter().find(|member| member.session.id() == asked.session)?;
+        let member = self.members.iter().find(|member| member.is(asked.viewer, asked.instance))?;
         let text = member.request(asked.number)?;
         Some(Request { name: member.who.name, role: member.who.role, text })
     }
 
     /// Answers a request, with at most [`Control::MAX_TEXT`] bytes.
     pub fn reply(&mut self, asked: Asked, text: &[u8]) {
-        if let Some(member) = self.members.iter_mut().find(|member| member.session.id() == asked.session) {
+        let mut members = self.members.iter_mut();
+        if let Some(member) = members.find(|member| member.is(asked.viewer, asked.instance)) {
             member.reply(asked.number, text);
         }
     }

@@ -15,6 +15,7 @@ use core::fmt;
 
 use heapless::Vec as FixedVec;
 
+use super::budget::{Budget, Rate};
 use super::key_schedule::StreamKey;
 use super::manifest::{Checker, shard_hash};
 use super::outcome::{Accepted, Dropped, ReceiverCounters};
@@ -23,14 +24,17 @@ use super::replay::ReplayWindow;
 use super::seal::Seal;
 use crate::time::{Duration, Instant};
 use crate::wire::{
-    DatagramType, FrameNumber, Grant, MAX_DATAGRAM, Manifest, MediaHeader, PublicHeader, ShardHash, StreamId,
-    TAG_LEN,
+    DatagramType, FrameNumber, Grant, MAX_DATAGRAM, Manifest, MediaHeader, PublicHeader, StreamId, TAG_LEN,
 };
 use manifests::{Known, Manifests};
 use waiting::Waiting;
 
 /// How long a media key still opens older frames once another has taken over.
 pub const OVERLAP: Duration = Duration::from_secs(2);
+
+/// Signatures that do not fit, of manifests that only another viewer can have made: 2,000 a second are looked at,
+/// which takes a tenth of a PC's core. While there are more, all new manifests are dropped unseen.
+const FORGERIES: Rate = Rate { each: Duration::from_micros(500), burst: 200 };
 
 /// Media keys held at once: the one in use, the one before, and those that are to come.
 const KEYS: usize = 4;
@@ -43,6 +47,7 @@ pub struct PairedReceiver {
     reassembly: Reassembly,
     manifests: Manifests,
     waiting: Waiting,
+    forgeries: Budget,
     scratch: Box<[u8]>,
     counters: ReceiverCounters,
     last_heard: Option<Instant>,
@@ -85,6 +90,7 @@ impl PairedReceiver {
             reassembly: Reassembly::new(max_frame),
             manifests: Manifests::new(max_frame),
             waiting: Waiting::new(),
+            forgeries: Budget::FULL,
             scratch: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             counters: ReceiverCounters::default(),
             last_heard: None,
@@ -250,54 +256,13 @@ impl PairedReceiver {
         // Before the signature is looked at, which takes longer than all else: is the frame still wanted?
         self.reassembly.is_wanted(header)?;
         let checker = self.stream.as_ref().and_then(|stream| stream.checker.as_ref());
-        if !checker.is_some_and(|checker| checker.is_signed(aad, &manifest)) {
+        if !is_signed(checker, &mut self.forgeries, now, aad, &manifest) {
             return Err(Dropped::NotSigned);
         }
         self.manifests.insert(header, &manifest)?;
         self.reassembly.claim(header, usize::from(manifest.plan.shard_len))?;
         self.count_in(now, key, header);
         Ok(self.take_waiting(now, header.frame))
-    }
-
-    /// Takes the shards that have been waiting for a manifest of this frame.
-    fn take_waiting(&mut self, now: Instant, frame: FrameNumber) -> Accepted {
-        let mut accepted = Accepted::Shard;
-        for nth in (0..self.waiting.len()).rev() {
-            let header = self.waiting.header(nth);
-            let Ok(Some(hash)) = self.manifests.hash_of(&header) else { continue };
-            if header.frame != frame {
-                continue;
-            }
-            if let Some(Accepted::Frame) = self.take_one_waiting(now, nth, &header, hash) {
-                accepted = Accepted::Frame;
-            }
-            self.waiting.remove(nth);
-        }
-        accepted
-    }
-
-    fn take_one_waiting(
-        &mut self,
-        now: Instant,
-        nth: usize,
-        header: &MediaHeader,
-        hash: ShardHash,
-    ) -> Option<Accepted> {
-        let plain = self.waiting.plain(nth);
-        if shard_hash(plain, header.next_restart) != hash {
-            // Counted as accepted when it came; it was another viewer's all along.
-            self.counters.count(Dropped::NotSigned);
-            return None;
-        }
-        let key = self.keys.iter().position(|key| key.epoch == header.epoch)?;
-        let place = self.reassembly.place(header, plain.len() + TAG_LEN).ok()?;
-        if self.reassembly.is_taken(header, &place) {
-            return None;
-        }
-        self.reassembly.bytes_mut(&place).copy_from_slice(plain);
-        self.counters.waited += 1;
-        self.count_in(now, key, header);
-        self.reassembly.written(header, &place).then_some(Accepted::Frame)
     }
 
     fn take_signed(
@@ -373,6 +338,25 @@ impl PairedReceiver {
         counters.frames_incomplete = self.reassembly.incomplete();
         counters
     }
+}
+
+/// Whether the camera has signed the manifest; says no unseen while there are too many that it has not.
+fn is_signed(
+    checker: Option<&Checker>,
+    forgeries: &mut Budget,
+    now: Instant,
+    aad: &[u8; MediaHeader::LEN],
+    manifest: &Manifest<'_>,
+) -> bool {
+    let mut spent = *forgeries;
+    if !spent.spend(now, FORGERIES, 0) {
+        return false;
+    }
+    let signed = checker.is_some_and(|checker| checker.is_signed(aad, manifest));
+    if !signed {
+        *forgeries = spent;
+    }
+    signed
 }
 
 impl Turn {

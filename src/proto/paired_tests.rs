@@ -212,6 +212,28 @@ fn the_key_in_use_is_never_pushed_out() {
     assert_eq!(receive(&mut receiver, now, &datagrams(&mut camera, now, &bytes)).len(), 1);
 }
 
+#[test]
+fn forged_signatures_are_looked_at_no_more_than_so_often() {
+    let (mut camera, now) = (camera(true), Instant::from_millis(1_000));
+    let mut receiver = PairedReceiver::new(MAX_FRAME);
+    receiver.grant(&grant(0));
+    let settings = SenderSettings { datagram: DATAGRAM, max_frame: MAX_FRAME, pace_percent: 0 };
+    let other = Some(Signer::new(&[8; 32]));
+    let mut forger = Sender::paired(settings, 0, &StreamKey::from_bytes(key(0)), STREAM, other, now).unwrap();
+    let manifest = datagrams(&mut forger, now, &[1; 100]).swap_remove(0);
+    let honest = datagrams(&mut camera, now, &[2; 100]);
+    for _ in 0..FORGERIES.burst {
+        assert_eq!(receiver.handle(now, &manifest), Err(Dropped::NotSigned));
+    }
+    assert!(receive(&mut receiver, now, &honest).is_empty(), "not even looked at");
+    // Time makes up for it, and honest ones cost nothing.
+    let later = now + FORGERIES.each;
+    for nth in 1..300 {
+        let honest = datagrams(&mut camera, later, &picture(nth, 100));
+        assert_eq!(receive(&mut receiver, later, &honest).len(), 1);
+    }
+}
+
 proptest! {
     /// However a frame's datagrams are shuffled, doubled and mixed with forgeries, it arrives as it was sent as
     /// long as each shard came, and one of the two copies of each manifest.

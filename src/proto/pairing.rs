@@ -6,8 +6,8 @@
 //! ```text
 //! viewer                                                    camera
 //!   hello: channel, element of SPAKE2          ->
-//!                                              <-  element of SPAKE2
-//!   introduction: sealed(key, name)            ->  here the camera knows that the viewer has the code
+//!                                              <-  element of SPAKE2, token
+//!   introduction: sealed(key, name), token     ->  here the camera knows that the viewer has the code
 //!                                              <-  response: sealed(key, name, role)
 //!   confirmation: tag over all before          ->  here it knows that the viewer knows that; it stores
 //!                                              <-  done: tag over all before; the viewer stores
@@ -22,13 +22,15 @@
 //!
 //! # The code
 //!
-//! `CHANNEL-SECRET`. The channel is public: a datagram for another one is not looked at, so that strangers
-//! cannot use up the three tries without watching the network. The secret has 30 bits where a person types it
+//! `CHANNEL-SECRET`. The channel is public: a datagram for another one is not looked at, and a code counts as wrong
+//! only from where the camera's answer has arrived. Strangers can use up the three tries only by finding the
+//! channel, one of 90,000, with [`WRONG_CHANNELS`] guesses from each address of their own. The secret has 30 bits where a person types it
 //! (a guess succeeds once in 360 million), 130 where a QR code carries it.
 
 mod code;
 mod offer;
 mod run;
+mod searchers;
 
 use core::fmt;
 
@@ -50,6 +52,7 @@ use crate::wire::{Name, Role, TAG_LEN};
 pub use code::{Code, NotACode, SecretLength};
 pub use offer::{Offer, OfferState, Said};
 pub use run::{Failure, Output, Run};
+pub use searchers::{SEARCHERS, WRONG_CHANNELS};
 
 /// How long a code holds.
 pub const CODE_LIFE: crate::time::Duration = crate::time::Duration::from_secs(120);
@@ -59,6 +62,10 @@ pub const TRIES: u8 = 3;
 
 /// Bytes of an element of SPAKE2.
 const ELEMENT_LEN: usize = 33;
+
+/// Bytes of the token that the camera gives with its element, and the viewer's introduction has to show again: so
+/// who only pretends to be at an address cannot have a code counted as wrong. It ends the datagram's body.
+const TOKEN_LEN: usize = 8;
 
 /// What one end learns of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +136,9 @@ impl Secrets {
     /// Seals `plain` as message `number` of one end, and adds it to what was said.
     fn say(&mut self, side: Side, number: u64, step: Step, like: &Pairing, plain: &[u8]) -> Pairing {
         let mut said = Pairing { step, run: like.run, body: [0; Pairing::BODY] };
+        if step == Step::Introduction {
+            said.body[Pairing::BODY - TOKEN_LEN..].copy_from_slice(token(like));
+        }
         self.seal_of(side).seal(number, &self.transcript.0, plain, &mut said.body[..plain.len() + TAG_LEN]);
         self.transcript.add(&said);
         said
@@ -138,12 +148,18 @@ impl Secrets {
     fn hear(&mut self, side: Side, number: u64, heard: &Pairing, plain: &mut [u8]) -> Option<()> {
         let (sealed, rest) = heard.body.split_at(plain.len() + TAG_LEN);
         self.seal_of(side).open(number, &self.transcript.0, sealed, plain).ok()?;
-        if rest.iter().any(|byte| *byte != 0) {
+        let padding = rest.len() - if heard.step == Step::Introduction { TOKEN_LEN } else { 0 };
+        if rest[..padding].iter().any(|byte| *byte != 0) {
             return None;
         }
         self.transcript.add(heard);
         Some(())
     }
+}
+
+/// The token at the end of an element or an introduction.
+fn token(of: &Pairing) -> &[u8] {
+    &of.body[Pairing::BODY - TOKEN_LEN..]
 }
 
 /// A running hash of all messages.

@@ -1,3 +1,5 @@
+use core::net::IpAddr;
+
 use super::*;
 use crate::proto::identity::StaticSecret;
 use crate::proto::random::Counted;
@@ -5,6 +7,7 @@ use crate::time::{Duration, Instant};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_millis(1_000);
+const VIEWER: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 7));
 
 struct Scene {
     offer: Offer,
@@ -44,7 +47,7 @@ fn carry(scene: &mut Scene, mut change: impl FnMut(&mut Pairing)) -> (Option<Par
     for _ in 0..8 {
         let Some(mut said) = scene.run.poll_transmit(now) else { break };
         change(&mut said);
-        let mut reply = match scene.offer.handle(now, &said, &mut scene.random) {
+        let mut reply = match scene.offer.handle(now, VIEWER, &said, &mut scene.random) {
             Said::Reply(reply) => reply,
             Said::Store(viewer) => {
                 stored = Some(viewer);
@@ -108,11 +111,48 @@ fn another_channel_costs_no_try() {
 }
 
 #[test]
+fn channels_are_not_searched_from_one_address() {
+    let mut scene = scene(8, true);
+    let hello = scene.run.poll_transmit(NOW).unwrap();
+    let stranger = IpAddr::from([10, 0, 0, 66]);
+    let other = |nth: u32| {
+        let mut body = hello.body;
+        body[..4].copy_from_slice(&nth.to_be_bytes());
+        Pairing { body, ..hello }
+    };
+    let mut ask = |from, hello: &Pairing| {
+        matches!(scene.offer.handle(NOW, from, hello, &mut scene.random), Said::Reply(_))
+    };
+    // The same one again and again is somebody who has read it wrongly.
+    (0..100).for_each(|_| assert!(!ask(VIEWER, &other(1))));
+    (1..=u32::from(WRONG_CHANNELS)).for_each(|nth| assert!(!ask(stranger, &other(nth))));
+    // Others, each for the first time, do not make it forgotten.
+    (0..1_000).for_each(|nth: u16| {
+        let [high, low] = nth.to_be_bytes();
+        assert!(!ask([10, 1, high, low].into(), &other(1)));
+    });
+    assert!(!ask(stranger, &hello), "it has asked too often");
+    assert!(ask(VIEWER, &hello));
+}
+
+#[test]
+fn a_guess_from_where_no_answer_arrives_costs_no_try() {
+    let mut scene = scene(7, true);
+    let hello = scene.run.poll_transmit(NOW).unwrap();
+    assert!(matches!(scene.offer.handle(NOW, VIEWER, &hello, &mut scene.random), Said::Reply(_)));
+    let blind = Pairing { step: Step::Introduction, run: hello.run, body: [7; Pairing::BODY] };
+    for _ in 0..10 {
+        assert_eq!(scene.offer.handle(NOW, VIEWER, &blind, &mut scene.random), Said::Nothing);
+    }
+    assert_eq!(scene.offer.state(NOW), OfferState::Open(NOW + CODE_LIFE, TRIES));
+}
+
+#[test]
 fn a_code_does_not_outlive_its_time() {
     let mut scene = scene(4, true);
     let late = NOW + CODE_LIFE;
     let hello = scene.run.poll_transmit(NOW).unwrap();
-    assert_eq!(scene.offer.handle(late, &hello, &mut scene.random), Said::Nothing);
+    assert_eq!(scene.offer.handle(late, VIEWER, &hello, &mut scene.random), Said::Nothing);
     assert_eq!(scene.offer.state(late), OfferState::Expired);
 }
 
@@ -123,7 +163,7 @@ fn a_lost_last_word_is_said_again_and_a_failed_store_leaves_the_code_open() {
     let mut confirmation = None;
     while confirmation.is_none() {
         let said = scene.run.poll_transmit(now).unwrap();
-        match scene.offer.handle(now, &said, &mut scene.random) {
+        match scene.offer.handle(now, VIEWER, &said, &mut scene.random) {
             Said::Reply(reply) => assert_eq!(scene.run.handle(now, &reply), Output::Wait),
             Said::Store(_) => confirmation = Some(said),
             Said::Nothing => panic!("all goes well"),
@@ -132,7 +172,7 @@ fn a_lost_last_word_is_said_again_and_a_failed_store_leaves_the_code_open() {
     }
     let confirmation = confirmation.unwrap();
     assert_eq!(
-        scene.offer.handle(now, &confirmation, &mut scene.random),
+        scene.offer.handle(now, VIEWER, &confirmation, &mut scene.random),
         Said::Nothing,
         "it is being stored"
     );
@@ -141,13 +181,13 @@ fn a_lost_last_word_is_said_again_and_a_failed_store_leaves_the_code_open() {
     now += Duration::from_secs(1);
     let again = scene.run.poll_transmit(now).unwrap();
     assert_eq!(again, confirmation);
-    assert_eq!(scene.offer.handle(now, &again, &mut scene.random), Said::Reply(last));
+    assert_eq!(scene.offer.handle(now, VIEWER, &again, &mut scene.random), Said::Reply(last));
     assert_eq!(scene.run.handle(now, &last), Output::Paired(scene.camera));
 
     let mut scene = self::scene(6, true);
     for _ in 0..3 {
         let said = scene.run.poll_transmit(NOW).unwrap();
-        if let Said::Reply(reply) = scene.offer.handle(NOW, &said, &mut scene.random) {
+        if let Said::Reply(reply) = scene.offer.handle(NOW, VIEWER, &said, &mut scene.random) {
             scene.run.handle(NOW, &reply);
         }
     }

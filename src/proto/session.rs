@@ -103,6 +103,9 @@ impl Session {
         if datagram.len() > Control::MAX_DATAGRAM {
             return Err(Unheard::Malformed(Malformed::TooLong { len: datagram.len() }));
         }
+        if header.epoch != 0 {
+            return Err(Unheard::Malformed(Malformed::Field("session epoch")));
+        }
         let (aad, sealed) = datagram.split_first_chunk::<{ PublicHeader::LEN }>().ok_or(truncated)?;
         let len = sealed.len().checked_sub(TAG_LEN).ok_or(truncated)?;
         self.window.look(header.packet).map_err(Unheard::Refused)?;

@@ -4,9 +4,12 @@
 //! epoch is 0, then one sealed message. All messages but requests and replies tell how things stand, so that
 //! one that is lost is made good by the next.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod fields;
+
+use core::net::SocketAddr;
 
 use super::{DatagramType, Malformed, Name, PublicHeader, Role, StreamId, TAG_LEN};
+use fields::{Fields, Into};
 
 /// Names one session at the end that receives its datagrams: 96 random bits, chosen by that end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +66,8 @@ pub enum Farewell {
     Stopping = 2,
     /// Other programs with the same key have taken its place.
     Displaced = 3,
+    /// The camera has as many viewers as it takes.
+    Full = 4,
 }
 
 /// Everything that a viewer needs to open frames.
@@ -210,139 +215,6 @@ impl<'a> Control<'a> {
 }
 
 const _: () = assert!(Grant::LEN < Control::MAX && Control::MAX_DATAGRAM <= 1200);
-
-/// What is left to be read.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (field, rest) = self.0.split_first_chunk().ok_or(Malformed::Truncated { len: self.0.len() })?;
-        self.0 = rest;
-        Ok(*field)
-    }
-
-    fn u8(&mut self) -> Result<u8, Malformed> {
-        Ok(u8::from_be_bytes(self.take()?))
-    }
-
-    fn u16(&mut self) -> Result<u16, Malformed> {
-        Ok(u16::from_be_bytes(self.take()?))
-    }
-
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        Ok(u32::from_be_bytes(self.take()?))
-    }
-
-    fn epoch(&mut self) -> Result<Option<u16>, Malformed> {
-        match (self.u8()?, self.u16()?) {
-            (0, 0) => Ok(None),
-            (1, epoch) => Ok(Some(epoch)),
-            _ => Err(Malformed::Field("epoch")),
-        }
-    }
-
-    fn delivery(&mut self) -> Result<Delivery, Malformed> {
-        match self.u8()? {
-            0 => Ok(Delivery::Paused),
-            1 => Ok(Delivery::Unicast),
-            2 => Ok(Delivery::Group),
-            _ => Err(Malformed::Field("delivery")),
-        }
-    }
-
-    fn farewell(&mut self) -> Result<Farewell, Malformed> {
-        match self.u8()? {
-            1 => Ok(Farewell::Removed),
-            2 => Ok(Farewell::Stopping),
-            3 => Ok(Farewell::Displaced),
-            _ => Err(Malformed::Field("farewell")),
-        }
-    }
-
-    fn role(&mut self) -> Result<Role, Malformed> {
-        Role::from_wire(self.u8()?).ok_or(Malformed::Field("role"))
-    }
-
-    fn text(&mut self) -> Result<&'a [u8], Malformed> {
-        let text = core::mem::take(&mut self.0);
-        if text.len() > Control::MAX_TEXT { Err(Malformed::TooLong { len: text.len() }) } else { Ok(text) }
-    }
-
-    fn address(&mut self) -> Result<Option<SocketAddr>, Malformed> {
-        let (kind, ip, port) = (self.u8()?, self.take::<16>()?, self.u16()?);
-        let ip = match (kind, ip) {
-            (0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) if port == 0 => return Ok(None),
-            (4, [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
-            (6, ip) => IpAddr::V6(Ipv6Addr::from(ip)),
-            _ => return Err(Malformed::Field("address")),
-        };
-        Ok(Some(SocketAddr::new(ip, port)))
-    }
-
-    fn name(&mut self) -> Result<Name, Malformed> {
-        let wrong = Malformed::Field("name");
-        let (len, bytes) = (usize::from(self.u8()?), self.take::<{ Name::MAX }>()?);
-        let (name, padding) = bytes.split_at_checked(len).ok_or(wrong)?;
-        if padding.iter().any(|byte| *byte != 0) {
-            return Err(wrong);
-        }
-        core::str::from_utf8(name).ok().and_then(|name| name.parse().ok()).ok_or(wrong)
-    }
-
-    fn grant(&mut self) -> Result<Grant, Malformed> {
-        Ok(Grant {
-            epoch: self.u16()?,
-            key: self.take()?,
-            stream: StreamId::from_bytes(self.take()?),
-            signer: match (self.u8()?, self.take::<32>()?) {
-                (0, key) if key == [0; 32] => None,
-                (1, key) => Some(key),
-                _ => return Err(Malformed::Field("signer")),
-            },
-            role: self.role()?,
-            datagram: self.u16()?,
-            max_frame: self.u32()?,
-            group: self.address()?,
-            camera: self.name()?,
-        })
-    }
-}
-
-/// What has been written.
-struct Into<'a> {
-    out: &'a mut [u8],
-    len: usize,
-}
-
-impl Into<'_> {
-    fn put(&mut self, bytes: &[u8]) -> &mut Self {
-        self.out[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-        self
-    }
-
-    fn grant(&mut self, grant: &Grant) -> &mut Self {
-        self.put(&grant.epoch.to_be_bytes()).put(&grant.key).put(&grant.stream.to_bytes());
-        self.put(&[u8::from(grant.signer.is_some())]).put(&grant.signer.unwrap_or([0; 32]));
-        self.put(&[grant.role.to_wire()]);
-        self.put(&grant.datagram.to_be_bytes()).put(&grant.max_frame.to_be_bytes());
-        let (kind, ip) = match grant.group.map(|group| group.ip()) {
-            None => (0, [0; 16]),
-            Some(IpAddr::V6(ip)) => (6, ip.octets()),
-            Some(IpAddr::V4(ip)) => {
-                let mut padded = [0; 16];
-                padded[..4].copy_from_slice(&ip.octets());
-                (4, padded)
-            }
-        };
-        self.put(&[kind]).put(&ip).put(&grant.group.map_or(0, |group| group.port()).to_be_bytes());
-        let name = grant.camera.as_str().as_bytes();
-        let mut padded = [0; Name::MAX];
-        padded[..name.len()].copy_from_slice(name);
-        // At most 32.
-        self.put(&[name.len() as u8]).put(&padded)
-    }
-}
 
 #[cfg(test)]
 mod tests {

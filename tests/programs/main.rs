@@ -28,6 +28,7 @@ mod keys;
 mod links;
 mod loopback;
 mod paired;
+mod paired_lan;
 mod pictures;
 mod preload;
 mod program;

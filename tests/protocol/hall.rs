@@ -174,15 +174,22 @@ impl Hall {
 
     pub(crate) fn remove(&mut self, nth: usize) {
         if self.viewers[nth].listed {
-            self.viewers[nth].listed = false;
-            self.viewers[nth].removed_at = Some(self.now);
-            self.publish_list();
+            let now = self.now;
+            self.list_key_of(nth, false, Some(now));
         }
     }
 
     pub(crate) fn readmit(&mut self, nth: usize) {
-        self.viewers[nth].listed = true;
-        self.viewers[nth].removed_at = None;
+        self.list_key_of(nth, true, None);
+    }
+
+    /// What the list says holds for all programs with that key.
+    fn list_key_of(&mut self, nth: usize, listed: bool, removed_at: Option<Instant>) {
+        let key = self.viewers[nth].key();
+        for viewer in self.viewers.iter_mut().filter(|viewer| viewer.key() == key) {
+            viewer.listed = listed;
+            viewer.removed_at = removed_at;
+        }
         self.publish_list();
     }
 

@@ -205,6 +205,89 @@ fn several_programs_may_use_one_key() {
 }
 
 #[test]
+fn two_programs_with_one_key_that_come_at_once_both_come_in() {
+    let mut hall = Hall::new(9, 2, Conditions { delay: Duration::from_millis(50), ..Conditions::CLEAN });
+    hall.viewers[1].secret = hall.viewers[0].secret.clone();
+    hall.start_all();
+    hall.run_for(SECOND);
+    assert!((0..2).all(|nth| hall.watches(nth)) && hall.group.len() == 2);
+}
+
+#[test]
+fn a_full_camera_tells_another_program_with_a_key_that_is_in() {
+    let mut hall = Hall::with_settings(10, 3, Conditions::CLEAN, 2, true);
+    hall.viewers[2].secret = hall.viewers[0].secret.clone();
+    hall.start(0);
+    hall.start(1);
+    hall.run_for(SECOND);
+    hall.start(2);
+    hall.run_for(SECOND);
+    assert_eq!(hall.viewers[2].standing(hall.now), Some(Standing::Refused(Refusal::Full)));
+    assert_eq!(hall.group.counters().full, 1);
+    assert!(hall.watches(0) && hall.watches(1) && hall.group.len() == 2);
+}
+
+#[test]
+fn a_request_outlives_the_session_that_it_came_by() {
+    let mut hall = Hall::new(11, 1, Conditions::CLEAN);
+    hall.start(0);
+    hall.run_for(SECOND);
+    let now = hall.now;
+    hall.viewers[0].connection.as_mut().unwrap().request(now, b"one", &mut hall.random).unwrap();
+    hall.run_for(SECOND);
+    let asked = |event: &Event| if let Event::Asked(asked) = event { Some(*asked) } else { None };
+    let one = hall.events.iter().find_map(asked).unwrap();
+    let confirmed = hall.group.counters().confirmed;
+    hall.run_for(SECOND * 121);
+    assert!(hall.group.counters().confirmed > confirmed);
+    hall.group.reply(one, b"done");
+    hall.run_for(SECOND);
+    assert_eq!(hall.viewers[0].connection.as_mut().unwrap().take_reply(), Some(&b"done"[..]));
+}
+
+#[test]
+fn requests_are_not_taken_faster_than_told() {
+    let mut hall = Hall::new(12, 1, Conditions::CLEAN);
+    hall.start(0);
+    hall.run_for(SECOND);
+    let mut carried_out = 0;
+    let began = hall.now;
+    while hall.now < began + SECOND {
+        let now = hall.now;
+        let connection = hall.viewers[0].connection.as_mut().unwrap();
+        connection.take_reply();
+        connection.request(now, b"again", &mut hall.random).ok();
+        hall.run_for(Duration::from_millis(1));
+        for event in std::mem::take(&mut hall.events) {
+            if let Event::Asked(asked) = event {
+                hall.group.reply(asked, b"done");
+                carried_out += 1;
+            }
+        }
+    }
+    let counters = hall.group.counters();
+    assert_eq!(counters.requests, carried_out);
+    assert!((5..=20).contains(&carried_out) && counters.requests_too_soon > 0, "{counters:?}");
+}
+
+#[test]
+fn a_new_session_whose_first_words_are_lost_is_followed_by_another() {
+    let mut hall = Hall::new(13, 1, Conditions { delay: Duration::from_millis(10), ..Conditions::CLEAN });
+    hall.start(0);
+    hall.run_for(SECOND * 119);
+    while hall.group.half_open() == 0 {
+        hall.run_for(Duration::from_millis(1));
+    }
+    let confirmed = hall.group.counters().confirmed;
+    hall.viewers[0].up.set_conditions(Conditions { loss: Loss::Random(1.0), ..Conditions::CLEAN });
+    hall.run_for(SECOND * 6);
+    hall.viewers[0].up.set_conditions(Conditions::CLEAN);
+    hall.run_for(SECOND * 4);
+    assert_eq!(hall.group.counters().confirmed, confirmed + 1);
+    assert!(hall.viewers[0].frames.windows(2).all(|pair| pair[1].since(pair[0]) < SECOND), "it watched on");
+}
+
+#[test]
 fn a_stopping_camera_says_so() {
     let mut hall = Hall::new(6, 2, Conditions::CLEAN);
     hall.start_all();
@@ -226,6 +309,10 @@ fn turmoil(seed: u64, viewers: usize, steps: usize) {
             ..BAD
         });
     }
+    if hall.random.chance(0.2) {
+        hall.viewers[1].secret = hall.viewers[0].secret.clone();
+        hall.publish_list();
+    }
     for _ in 0..steps {
         let nth = hall.random.below(viewers as u64) as usize;
         let now = hall.now;
@@ -245,6 +332,13 @@ fn turmoil(seed: u64, viewers: usize, steps: usize) {
             8 => {
                 let jump = [40, 3_000, 16_000, 130_000][hall.random.below(4) as usize];
                 hall.jump(Duration::from_millis(jump));
+            }
+            // About when keys and sessions are replaced.
+            9 => {
+                let almost = 112_000 + hall.random.below(8_000);
+                hall.jump(Duration::from_millis(almost));
+                let now = hall.now;
+                hall.viewers[nth].moves(now);
             }
             _ => {}
         }

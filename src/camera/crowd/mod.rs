@@ -4,9 +4,11 @@
 //! |---|---|
 //! | here | what is due in a turn: datagrams, the list, words for the log |
 //! | `fan` | one run to all viewers |
+//! | `list` | who may come in |
 //! | `pairing` | a code that is open, and who has used it |
 
 mod fan;
+mod list;
 mod pairing;
 
 use std::net::SocketAddr;
@@ -16,13 +18,12 @@ use super::audience::PairedSettings;
 use super::config::StreamConfig;
 use crate::exit::RunError;
 use crate::keys::KernelRandom;
-use crate::keys::list::ListError;
 use crate::keys::state::StateFolder;
-use crate::keys::viewers::{Viewer, ViewersFile, ViewersList};
+use crate::keys::viewers::ViewersFile;
 use crate::net::discovery::{Announcing, Service};
 use crate::net::{ManyOptions, ManySocket, MediaSender, SendCounters, Sent};
 use crate::proto::group::{
-    Admitted, Asked, Event, Group, GroupCounters, GroupSettings, Request, StreamFacts, ViewerStatus,
+    Asked, Event, Group, GroupCounters, GroupSettings, Request, StreamFacts, ViewerStatus,
 };
 use crate::proto::identity::{PublicKey, StaticSecret};
 use crate::proto::key_schedule::StreamKey;
@@ -213,33 +214,6 @@ impl Crowd {
         }
     }
 
-    /// Reads the list again. One that cannot be read changes nothing: a slip of the pen puts nobody out.
-    pub fn reload(&mut self, now: Instant) {
-        match self.list.read() {
-            Ok(list) => {
-                if self.trouble.take().is_some() {
-                    log::info!("the list of viewers is good again");
-                }
-                self.admit(now, &list);
-            }
-            Err(why) => {
-                let why = why.to_string();
-                if self.trouble.as_ref() != Some(&why) {
-                    log::error!("{why}; the viewers let in before stay let in");
-                    self.trouble = Some(why);
-                }
-            }
-        }
-    }
-
-    fn admit(&mut self, now: Instant, list: &ViewersList) {
-        let admitted: Vec<Admitted> = list
-            .iter()
-            .map(|viewer| Admitted { key: viewer.key, name: viewer.name, role: viewer.role })
-            .collect();
-        self.group.set_admitted(now, &admitted, &mut self.random);
-    }
-
     fn tell(&mut self, event: Event) {
         match event {
             Event::Joined(name) => {
@@ -297,7 +271,12 @@ impl Crowd {
 
     /// Whether somebody has come who has seen no frame yet.
     #[must_use]
-    pub fn has_newcomers(&self) -> bool {
+    pub fn has_newcomers(&mut self) -> bool {
+        if !self.newcomers.is_empty() {
+            // Some may have gone again, or been put out.
+            let recipients = self.group.recipients();
+            self.newcomers.retain(|newcomer| recipients.contains(newcomer));
+        }
         !self.newcomers.is_empty()
     }
 
@@ -365,23 +344,6 @@ impl Crowd {
     #[must_use]
     pub fn wake_at(&self) -> Instant {
         self.group.next_wake().min(self.look_at)
-    }
-
-    /// All who may come in, as the file says now.
-    ///
-    /// # Errors
-    ///
-    /// [`ListError`] if it cannot be read.
-    pub fn listed(&mut self) -> Result<Vec<Viewer>, ListError> {
-        // Another reader, so that a change is still noticed by this one.
-        let list = ViewersFile::new(self.state.clone()).read()?;
-        Ok(list.iter().copied().collect())
-    }
-
-    /// The list of who may come in.
-    #[must_use]
-    pub const fn list(&self) -> &ViewersFile {
-        &self.list
     }
 
     /// The socket, to wait for datagrams and for room.

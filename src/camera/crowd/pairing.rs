@@ -37,7 +37,7 @@ impl Door {
     ) {
         let Some(offer) = &mut self.offer else { return };
         let Ok(heard) = Pairing::parse(datagram) else { return };
-        match offer.handle(now, &heard, random) {
+        match offer.handle(now, from.ip(), &heard, random) {
             Said::Reply(reply) => {
                 // More than fit are lost, as the network loses them.
                 self.said.push((from, reply)).ok();
@@ -52,7 +52,7 @@ impl Crowd {
     /// Stores who has paired, and says what is to be said.
     pub(super) fn pair(&mut self, now: Instant) {
         if let Some((from, viewer)) = self.door.store.take() {
-            let stored = self.list.edit(|list| store(list, viewer));
+            let stored = self.list.edit_at_once(|list| store(list, viewer));
             let Some(offer) = &mut self.door.offer else { return };
             match stored {
                 Ok(name) => {
@@ -67,6 +67,7 @@ impl Crowd {
                     );
                     self.reload(now);
                 }
+                Err(ListError::Busy) => self.door.store = Some((from, viewer)),
                 Err(why) => {
                     offer.not_stored();
                     log::error!("the viewer cannot be stored, so it is not let in: {why}");

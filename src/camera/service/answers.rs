@@ -151,17 +151,21 @@ impl House {
 }
 
 /// Switches to the source `name`, or to none.
+pub(super) fn number_of(name: &str, stream: &Streaming) -> Result<usize, String> {
+    let sources = &stream.config().sources;
+    sources.iter().position(|source| source.name == name).ok_or_else(|| {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        format!("no source is called {name:?}; there are {}, and {OFF}", names.join(", "))
+    })
+}
+
 pub(super) fn switch(name: &str, now: Instant, stream: &mut Streaming) -> Result<(), String> {
     if name == OFF {
         stream.close();
         log::info!("switched off: no source is sent");
         return Ok(());
     }
-    let sources = &stream.config().sources;
-    let Some(number) = sources.iter().position(|source| source.name == name) else {
-        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-        return Err(format!("no source is called {name:?}; there are {}, and {OFF}", names.join(", ")));
-    };
+    let number = number_of(name, stream)?;
     let before = stream.active();
     // While it is dark, it is opened anew: whoever asks for it again may have another camera there.
     let dark = matches!(stream.flow().verdict(now), Verdict::NoSignal(_) | Verdict::Silent(_));

@@ -2,10 +2,10 @@
 //! file: what is to stay belongs into the file.
 
 use super::House;
-use super::answers::switch;
+use super::answers::{number_of, switch};
 use crate::area::Area;
 use crate::camera::area;
-use crate::camera::config::PictureSettings;
+use crate::camera::config::{OFF, PictureSettings};
 use crate::camera::control::{Reply, Tune};
 use crate::camera::file_config::ServiceConfig;
 use crate::camera::reload::Plan;
@@ -18,12 +18,12 @@ impl House {
     /// Changes what `tune` says, all of it or nothing.
     pub(super) fn tune(&mut self, now: Instant, tune: &Tune, running: &mut Running) -> Result<Reply, String> {
         let wanted = Wanted::check(tune)?;
-        if let Some(name) = &tune.source {
-            switch(name, now, &mut running.stream)?;
-            self.paused = None;
-        }
-        let Some(number) = running.stream.active() else {
-            return Err("no source is sent: switch to one first".into());
+        let before = running.stream.active();
+        let number = match &tune.source {
+            Some(name) if name == OFF => return Err(format!("{OFF} cannot be tuned: name a source")),
+            Some(name) => number_of(name, &running.stream)?,
+            // One that is closed until somebody watches is tuned too.
+            None => before.or(self.paused).ok_or("no source is sent: switch to one first")?,
         };
         let mut new = self.config.clone();
         let picture = &mut new.stream.sources[number].picture;
@@ -32,7 +32,19 @@ impl House {
         if let (Some(area), Some(size)) = (&picture.area, size) {
             area.check_inside(size).map_err(|why| format!("area: {why}"))?;
         }
-        self.bring_in(now, new, running)?;
+        if let Some(name) = &tune.source {
+            switch(name, now, &mut running.stream)?;
+        }
+        if let Err(why) = self.bring_in(now, new, running) {
+            let back = before.filter(|before| *before != number);
+            if let Some(name) = back.map(|at| running.stream.config().sources[at].name.clone()) {
+                switch(&name, now, &mut running.stream).ok();
+            }
+            return Err(why);
+        }
+        if tune.source.is_some() {
+            self.paused = None;
+        }
         let picture = running.stream.describe();
         log::info!("tuned: {picture}");
         Ok(Reply { ok: true, picture: Some(picture), ..Reply::default() })

@@ -122,7 +122,7 @@ pub(super) fn add(
     let role: Role = role.unwrap_or("view").parse().map_err(|why| format!("role: {why}"))?;
     let key = public_key_from_text(key).map_err(|why| format!("key: {why}"))?;
     let viewer = Viewer { name, role, key };
-    crowd.list().edit(|list| list.add(viewer)).map_err(|why| why.to_string())?;
+    crowd.list().edit_at_once(|list| list.add(viewer)).map_err(|why| why.to_string())?;
     crowd.reload(now);
     log::info!("viewer {name} is let in, with the role {role}");
     Ok(Reply { ok: true, viewers: vec![state(now, &viewer, None)], ..Reply::default() })
@@ -132,7 +132,16 @@ pub(super) fn add(
 pub(super) fn remove(now: Instant, name: &str, running: &mut Running) -> Result<Reply, String> {
     let crowd = running.stream.crowd_mut().ok_or(NOBODY)?;
     let name: Name = name.parse().map_err(|why| format!("name: {why}"))?;
-    let removed = crowd.list().edit(|list| Ok(list.remove(name))).map_err(|why| why.to_string())?;
+    let removed = match crowd.list().edit_at_once(|list| Ok(list.remove(name))) {
+        Ok(removed) => removed,
+        Err(why) if why.is_of_the_system() && crowd.put_out(now, name) => {
+            return Err(format!(
+                "{name} is out for now, but still stands on the list, and is let in again when the camera next \
+                 reads it: {why}"
+            ));
+        }
+        Err(why) => return Err(why.to_string()),
+    };
     let viewer = removed.ok_or_else(|| format!("no viewer is called {name}"))?;
     crowd.reload(now);
     Ok(Reply { ok: true, viewers: vec![state(now, &viewer, None)], ..Reply::default() })

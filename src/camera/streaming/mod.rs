@@ -51,12 +51,6 @@ const PATH_INTERVAL: Duration = Duration::from_secs(60);
 /// While nobody watches, a frame is sealed once in so long.
 const UNWATCHED_EVERY: Duration = Duration::from_secs(1);
 
-/// Whoever comes so long after the last frame gets it once more; else the next one is not far.
-const WELCOME_AFTER: Duration = Duration::from_millis(100);
-
-/// Over so long it is spread.
-const WELCOME_SPAN: Duration = Duration::from_millis(20);
-
 /// A stream that is sent. Drive it with [`Streaming::turn`], and wait as [`Streaming::wait_for`] says.
 pub struct Streaming {
     config: StreamConfig,
@@ -243,15 +237,6 @@ impl Streaming {
             return Ok(Turn::Done);
         }
         Ok(if self.next_frame(now)? { Turn::Again } else { Turn::Wait })
-    }
-
-    /// Shows those who have just come the last frame, if the next one may take its time.
-    fn welcome(&mut self, now: Instant) {
-        let Some(crowd) = self.output.crowd_mut().filter(|crowd| crowd.has_newcomers()) else { return };
-        let late = self.sealed_at.is_some_and(|sealed| now.since(sealed) >= WELCOME_AFTER);
-        if late && self.sender.repeat(now, WELCOME_SPAN) {
-            crowd.repeat_for_newcomers();
-        }
     }
 
     /// Takes the newest frame, if there is one, and seals it. Returns whether one was taken.

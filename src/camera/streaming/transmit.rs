@@ -17,6 +17,10 @@ use crate::wire::MIN_DATAGRAM;
 
 /// A frame that the network has not taken after this time is given up for a newer one.
 pub(super) const STUCK: Duration = Duration::from_millis(100);
+/// Whoever comes so long after the last frame gets it once more; else the next one is not far.
+const WELCOME_AFTER: Duration = Duration::from_millis(100);
+/// Over so long it is spread.
+const WELCOME_SPAN: Duration = Duration::from_millis(20);
 /// Pause where the socket is writable but the device behind it is full.
 const FULL_DEVICE_PAUSE: Duration = Duration::from_millis(1);
 
@@ -35,6 +39,18 @@ pub(super) struct Told {
 }
 
 impl Streaming {
+    /// Shows those who have just come the last frame, if the next one may take its time.
+    pub(super) fn welcome(&mut self, now: Instant) {
+        let Some(crowd) = self.output.crowd_mut() else { return };
+        if !crowd.has_newcomers() {
+            return;
+        }
+        let late = self.sealed_at.is_some_and(|sealed| now.since(sealed) >= WELCOME_AFTER);
+        if late && self.sender.repeat(now, WELCOME_SPAN) {
+            crowd.repeat_for_newcomers();
+        }
+    }
+
     /// Sends what is due.
     pub(super) fn transmit(&mut self, now: Instant) {
         if self.config.is_pending() {

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::ADDRESSES;
 use crate::proto::handshake::Initiator;
 use crate::proto::identity::{PublicKey, StaticSecret};
 use crate::proto::random::Random;
@@ -25,6 +26,7 @@ pub(super) struct Attempt {
     began: Instant,
     nth: usize,
     after: Duration,
+    cookies: usize,
 }
 
 impl Attempt {
@@ -37,7 +39,7 @@ impl Attempt {
         random: &mut impl Random,
     ) -> Option<Self> {
         let initiator = Initiator::new(identity, camera, id, random).ok()?;
-        Some(Self { initiator, next: now, began: now, nth: 0, after: AGAIN_AFTER })
+        Some(Self { initiator, next: now, began: now, nth: 0, after: AGAIN_AFTER, cookies: 0 })
     }
 
     pub(super) const fn is_over(&self, now: Instant) -> bool {
@@ -47,7 +49,9 @@ impl Attempt {
     /// Takes a cookie, with which the first message goes out again at once.
     pub(super) fn take_cookie(&mut self, now: Instant, reply: &CookieReply) -> bool {
         let taken = self.initiator.take_cookie(reply);
-        if taken {
+        self.cookies += usize::from(taken);
+        // Who knows the camera's key can make one: that is not to have the viewer send without end.
+        if taken && self.cookies <= ADDRESSES {
             self.next = now;
             // The same address has to come first again.
             self.nth = self.nth.saturating_sub(1);

@@ -9,7 +9,7 @@ use crate::proto::outcome::Dropped;
 use crate::proto::session::{Session, Unheard};
 use crate::time::Instant;
 use crate::wire::handshake::{Answer, CookieReply, Step};
-use crate::wire::{Control, DatagramType, PublicHeader, SessionId};
+use crate::wire::{Control, DatagramType, Farewell, PublicHeader, SessionId};
 
 impl Connection {
     /// Takes in one datagram.
@@ -84,7 +84,7 @@ impl Connection {
                     self.before = None;
                 }
                 self.heard = now;
-                self.obey(now, from, &heard.message, newest);
+                self.obey(now, from, &heard.message, newest, !heard.newest);
                 Ok(())
             }
             Err(why) => Err(why.into()),
@@ -93,7 +93,9 @@ impl Connection {
         result
     }
 
-    fn obey(&mut self, now: Instant, from: SocketAddr, message: &Control<'_>, newest: bool) {
+    /// `newest` is of the session; of those said in it, `overtaken` ones tell how things stood.
+    fn obey(&mut self, now: Instant, from: SocketAddr, message: &Control<'_>, newest: bool, overtaken: bool) {
+        let counts = newest && !overtaken;
         match *message {
             Control::Grant(grant) => {
                 let live = self.session.as_mut().filter(|_| newest);
@@ -101,12 +103,16 @@ impl Connection {
                 if self.receiver.grant(&grant) || is_first {
                     self.status_at = now;
                 }
-                self.role = grant.role;
-                self.granted = Some(grant);
+                if counts || self.granted.is_none() {
+                    self.role = grant.role;
+                    self.granted = Some(grant);
+                }
                 self.standing = Standing::In;
             }
             Control::Alive(role) => {
-                self.role = role;
+                if counts {
+                    self.role = role;
+                }
                 if self.granted.is_some() {
                     self.standing = Standing::In;
                 }
@@ -116,6 +122,7 @@ impl Connection {
                 self.request.state = RequestState::Replied;
             }
             Control::PathChallenge(token) => self.path_answer = Some((token, from)),
+            Control::Farewell(Farewell::Full) if newest => self.end(Standing::Refused(Refusal::Full), now),
             Control::Farewell(why) if newest => self.end(Standing::Ended(why), now),
             // A farewell to the session before, or what only viewers say.
             _ => {}

@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
-use super::member::Member;
-use super::terms::{Asked, Event, Ignored};
+use super::member::{Member, Taken};
+use super::terms::{Event, Ignored};
 use super::{ACTIVE, Group, PER_KEY, Reply};
 use crate::proto::gate::{Knock, Verdict as GateVerdict};
 use crate::proto::handshake::{Opened, Verdict};
@@ -155,12 +155,14 @@ impl Group {
         // It says first how things stand: whatever else comes first has overtaken that, and is said again.
         let Control::Status { instance, .. } = *message else { return None };
         let half = self.half_open.take(half);
-        self.half_open.forget(&half.viewer);
         // The list may have changed since.
         let who = *self.admitted.iter().find(|entry| entry.key == half.viewer)?;
         let same = |member: &Member| member.who.key == half.viewer;
-        let known = self.members.iter().position(|member| same(member) && member.instance == instance);
+        let known = self.members.iter().position(|member| member.is(half.viewer, instance));
         let programs = self.members.iter().filter(|member| same(member)).count();
+        if known.is_some_and(|at| half.session.since() < self.members[at].session.since()) {
+            return None;
+        }
         if known.is_none() && programs >= PER_KEY {
             // Most likely it is one that has ended without a word.
             let own = self.members.iter().enumerate().filter(|(_, member)| same(member));
@@ -169,7 +171,12 @@ impl Group {
             }
         } else if known.is_none() && self.members.len() >= self.settings.max_viewers {
             // Whoever is not heard gives way before its time.
-            let at = self.longest_silent(now)?;
+            let Some(at) = self.longest_silent(now) else {
+                // Another program of a viewer that is in, which the opening did not tell.
+                self.counters.full += 1;
+                self.departing.push((half.session, from, Farewell::Full));
+                return None;
+            };
             self.part(at, Farewell::Displaced, Event::TimedOut);
         }
         let at = match known {
@@ -225,13 +232,11 @@ impl Group {
                     self.tell(Event::Moved(name, from));
                 }
             }
-            Control::Request { number, text } => {
-                if member.take_request(number, text) {
-                    let asked = Asked { session: member.session.id(), number };
-                    self.counters.requests += 1;
-                    self.tell(Event::Asked(asked));
-                }
-            }
+            Control::Request { number, text } => match member.take_request(now, number, text) {
+                Taken::New => self.counters.requests += 1,
+                Taken::Again => {}
+                Taken::TooSoon => self.counters.requests_too_soon += 1,
+            },
             Control::Leave => {
                 let member = self.members.swap_remove(at);
                 self.tell(Event::Left(member.who.name));

@@ -59,13 +59,28 @@ pub(super) struct Challenge {
     next: Instant,
 }
 
+/// Between one request of a viewer and its next.
+pub const REQUEST_EVERY: Duration = Duration::from_millis(50);
+
 /// The last request: one at a time, and each is carried out once.
 #[derive(Default)]
 struct Request {
     number: Option<u32>,
     text: Text,
+    at: Option<Instant>,
+    told: bool,
     reply: Option<Text>,
     owes_reply: bool,
+}
+
+/// What became of a request.
+pub(super) enum Taken {
+    /// It is to be carried out.
+    New,
+    /// It was taken before.
+    Again,
+    /// Not taken; it will be asked again.
+    TooSoon,
 }
 
 impl Member {
@@ -86,6 +101,11 @@ impl Member {
             grant_current_first: true,
             request: Request::default(),
         }
+    }
+
+    /// Whether it is that program of that viewer.
+    pub(super) fn is(&self, viewer: PublicKey, instance: u32) -> bool {
+        self.who.key == viewer && self.instance == instance
     }
 
     /// A newer handshake of the same viewer has been confirmed.
@@ -116,18 +136,26 @@ impl Member {
         right.is_some()
     }
 
-    /// Takes a request. Says whether it is new, and so to be carried out.
-    pub(super) fn take_request(&mut self, number: u32, text: &[u8]) -> bool {
+    pub(super) fn take_request(&mut self, now: Instant, number: u32, text: &[u8]) -> Taken {
         let request = &mut self.request;
         if request.number == Some(number) {
             // It is asked again because the reply was lost.
             request.owes_reply = request.reply.is_some();
-            return false;
+            return Taken::Again;
+        }
+        if request.at.is_some_and(|before| now.since(before) < REQUEST_EVERY) {
+            return Taken::TooSoon;
         }
         // The parser holds texts to that length.
         let text = Text::from_slice(text).unwrap_or_default();
-        *request = Request { number: Some(number), text, reply: None, owes_reply: false };
-        true
+        *request = Request { number: Some(number), text, at: Some(now), ..Request::default() };
+        Taken::New
+    }
+
+    /// A request that nobody has been told of yet: its number.
+    pub(super) fn untold_request(&mut self) -> Option<u32> {
+        let request = &mut self.request;
+        request.number.filter(|_| !core::mem::replace(&mut request.told, true))
     }
 
     pub(super) fn request(&self, number: u32) -> Option<&[u8]> {

@@ -3,9 +3,10 @@
 use core::net::SocketAddr;
 
 use crate::proto::gate::GateCounters;
+use crate::proto::identity::PublicKey;
 use crate::proto::session::Unheard;
 use crate::time::{Duration, Instant};
-use crate::wire::{Delivery, Malformed, Name, Role, SessionId, StreamId};
+use crate::wire::{Delivery, Malformed, Name, Role, StreamId};
 
 /// What a group is set up with.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,8 @@ pub enum Event {
 /// Which request of whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
-    pub(super) session: SessionId,
+    pub(super) viewer: PublicKey,
+    pub(super) instance: u32,
     pub(super) number: u32,
 }
 
@@ -131,6 +133,8 @@ pub struct GroupCounters {
     pub key_changes: u64,
     /// Requests.
     pub requests: u64,
+    /// Requests not taken because the one before had just come.
+    pub requests_too_soon: u64,
 }
 
 impl From<Unheard> for Ignored {

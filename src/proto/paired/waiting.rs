@@ -2,7 +2,11 @@
 
 use core::ops::Range;
 
-use crate::wire::MediaHeader;
+use super::PairedReceiver;
+use crate::proto::manifest::shard_hash;
+use crate::proto::outcome::{Accepted, Dropped};
+use crate::time::Instant;
+use crate::wire::{FrameNumber, MediaHeader, ShardHash, TAG_LEN};
 
 /// Bytes of the ring.
 const BYTES: usize = 512 << 10;
@@ -65,5 +69,48 @@ impl Waiting {
 
     pub(super) fn remove(&mut self, nth: usize) {
         self.shards.remove(nth);
+    }
+}
+
+impl PairedReceiver {
+    /// Takes the shards that have been waiting for a manifest of this frame.
+    pub(super) fn take_waiting(&mut self, now: Instant, frame: FrameNumber) -> Accepted {
+        let mut accepted = Accepted::Shard;
+        for nth in (0..self.waiting.len()).rev() {
+            let header = self.waiting.header(nth);
+            let Ok(Some(hash)) = self.manifests.hash_of(&header) else { continue };
+            if header.frame != frame {
+                continue;
+            }
+            if let Some(Accepted::Frame) = self.take_one_waiting(now, nth, &header, hash) {
+                accepted = Accepted::Frame;
+            }
+            self.waiting.remove(nth);
+        }
+        accepted
+    }
+
+    fn take_one_waiting(
+        &mut self,
+        now: Instant,
+        nth: usize,
+        header: &MediaHeader,
+        hash: ShardHash,
+    ) -> Option<Accepted> {
+        let plain = self.waiting.plain(nth);
+        if shard_hash(plain, header.next_restart) != hash {
+            // Counted as accepted when it came; it was another viewer's all along.
+            self.counters.count(Dropped::NotSigned);
+            return None;
+        }
+        let key = self.keys.iter().position(|key| key.epoch == header.epoch)?;
+        let place = self.reassembly.place(header, plain.len() + TAG_LEN).ok()?;
+        if self.reassembly.is_taken(header, &place) {
+            return None;
+        }
+        self.reassembly.bytes_mut(&place).copy_from_slice(plain);
+        self.counters.waited += 1;
+        self.count_in(now, key, header);
+        self.reassembly.written(header, &place).then_some(Accepted::Frame)
     }
 }

@@ -1,13 +1,15 @@
 //! The camera's side: one code that is open for a while.
 
 use core::fmt;
+use core::net::IpAddr;
 
 use heapless::Vec as FixedVec;
 use spake2::{Ed25519Group, Spake2};
 
+use super::searchers::Searchers;
 use super::{
-    CODE_LIFE, Code, ELEMENT_LEN, PARTNER_LEN, Partner, Secrets, Side, TRIES, exchange, partner_from_bytes,
-    partner_to_bytes,
+    CODE_LIFE, Code, ELEMENT_LEN, PARTNER_LEN, Partner, Secrets, Side, TOKEN_LEN, TRIES, exchange,
+    partner_from_bytes, partner_to_bytes, token,
 };
 use crate::proto::random::Random;
 use crate::time::{Duration, Instant};
@@ -53,6 +55,7 @@ pub struct Offer {
     used: bool,
     next_run: Instant,
     runs: FixedVec<One, RUNS>,
+    searchers: Searchers,
 }
 
 /// One viewer's run.
@@ -79,7 +82,8 @@ impl Offer {
     #[must_use]
     pub fn new(code: Code, own: Partner, now: Instant) -> Self {
         let expires = now + CODE_LIFE;
-        Self { code, own, expires, tries: TRIES, used: false, next_run: now, runs: FixedVec::new() }
+        let (runs, searchers) = (FixedVec::new(), Searchers::default());
+        Self { code, own, expires, tries: TRIES, used: false, next_run: now, runs, searchers }
     }
 
     /// How things stand.
@@ -99,8 +103,8 @@ impl Offer {
         &self.code
     }
 
-    /// Takes in a datagram.
-    pub fn handle(&mut self, now: Instant, heard: &Pairing, random: &mut impl Random) -> Said {
+    /// Takes in a datagram that seems to come from `from`.
+    pub fn handle(&mut self, now: Instant, from: IpAddr, heard: &Pairing, random: &mut impl Random) -> Said {
         let known = self.runs.iter().position(|run| run.id == heard.run);
         if let Some(run) = known.map(|at| &self.runs[at])
             && run.heard == *heard
@@ -113,16 +117,30 @@ impl Offer {
             return Said::Nothing;
         }
         match (heard.step, known) {
-            (Step::Hello, None) => self.begin(now, heard, random).map_or(Said::Nothing, Said::Reply),
+            (Step::Hello, None) => self.begin(now, from, heard, random).map_or(Said::Nothing, Said::Reply),
             (Step::Introduction, Some(at)) => self.introduced(at, heard),
             (Step::Confirmation, Some(at)) => self.confirmed(at, heard),
             _ => Said::Nothing,
         }
     }
 
-    fn begin(&mut self, now: Instant, hello: &Pairing, random: &mut impl Random) -> Option<Pairing> {
+    fn begin(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        hello: &Pairing,
+        random: &mut impl Random,
+    ) -> Option<Pairing> {
         let (channel, rest) = hello.body.split_first_chunk()?;
-        if u32::from_be_bytes(*channel) != self.code.channel() || now < self.next_run {
+        let channel = u32::from_be_bytes(*channel);
+        if !self.searchers.may_ask(from) {
+            return None;
+        }
+        if channel != self.code.channel() {
+            self.searchers.count(from, channel);
+            return None;
+        }
+        if now < self.next_run {
             return None;
         }
         let theirs: &[u8; ELEMENT_LEN] = rest.first_chunk()?;
@@ -130,8 +148,11 @@ impl Offer {
         let (state, element) = exchange(Side::Camera, &self.code, random);
         let mut said = Pairing { step: Step::Element, run: hello.run, body: [0; Pairing::BODY] };
         said.body[..ELEMENT_LEN].copy_from_slice(&element);
+        said.body[Pairing::BODY - TOKEN_LEN..].copy_from_slice(&random.array::<TOKEN_LEN>());
         if self.runs.is_full() {
-            self.runs.remove(0);
+            // Never one whose viewer has shown that it knows the code.
+            let first = self.runs.iter().position(|run| matches!(run.state, State::Element(..)))?;
+            self.runs.remove(first);
         }
         let state = State::Element(Some(state), *theirs);
         self.runs.push(One { id: hello.run, state, heard: *hello, said }).ok()?;
@@ -141,6 +162,9 @@ impl Offer {
     fn introduced(&mut self, at: usize, heard: &Pairing) -> Said {
         let run = &mut self.runs[at];
         let State::Element(state, theirs) = &mut run.state else { return Said::Nothing };
+        if token(heard) != token(&run.said) {
+            return Said::Nothing;
+        }
         let secrets = state.take().and_then(|state| Secrets::new(state, &run.heard, &run.said, theirs));
         let mut plain = [0; PARTNER_LEN];
         let viewer = secrets.and_then(|mut secrets| {

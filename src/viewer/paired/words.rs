@@ -103,7 +103,7 @@ pub fn trouble(situation: Situation, scene: &Scene<'_>) -> Option<String> {
         Situation::Refused(Refusal::NotListed) => format!(
             "this viewer's key is not on the camera's list: on the camera run `sealcam viewers add NAME {own_key}`"
         ),
-        Situation::Refused(Refusal::Full) => format!(
+        Situation::Refused(Refusal::Full) | Situation::Ended(Farewell::Full) => format!(
             "{camera} has as many viewers as it takes: one must leave, or the camera be told to take more; asking \
              again every 5 s"
         ),
@@ -144,6 +144,7 @@ mod tests {
                  `sealcam viewers add NAME sealpub1own`",
             ),
             (refused(Refusal::Full), "as many viewers as it takes"),
+            (ended(Farewell::Full), "as many viewers as it takes"),
             (ended(Farewell::Removed), "sealcam viewers add NAME sealpub1own"),
             (ended(Farewell::Stopping), "was stopped"),
             (ended(Farewell::Displaced), "identity.key"),
