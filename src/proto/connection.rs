@@ -39,6 +39,10 @@ const STATUS_AGAIN: Duration = Duration::from_millis(100);
 /// A camera that is not heard for so long may have forgotten the viewer.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
+/// A camera whose media come but that does not answer may have another address: one where it is not heard. So
+/// does one whose answers are lost; hence longer than [`SILENCE`].
+pub const UNANSWERED: Duration = Duration::from_secs(5);
+
 /// A camera that has refused is asked again after so long.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
@@ -57,6 +61,8 @@ pub struct Connection {
     role: Role,
     standing: Standing,
     heard: Instant,
+    /// Where the last media came from, unless from a group.
+    media_from: Option<SocketAddr>,
     status_at: Instant,
     status_after: Duration,
     /// Tells this program apart from others with the same key; drawn with the first session.
@@ -121,6 +127,7 @@ impl Connection {
             role: Role::View,
             standing: Standing::Knocking,
             heard: now,
+            media_from: None,
             status_at: now,
             status_after: STATUS_AGAIN,
             instance: None,
@@ -139,6 +146,9 @@ impl Connection {
             self.addresses.pop();
         }
         self.addresses.insert(0, address).ok();
+        if let Some(attempt) = &mut self.attempt {
+            attempt.begin_round();
+        }
     }
 
     /// The viewer's own address has changed: it makes itself heard from the new one.
@@ -183,6 +193,12 @@ impl Connection {
     pub fn standing(&self, now: Instant) -> Standing {
         let silent = now.since(self.last_heard()) >= SILENCE;
         if self.standing == Standing::In && silent { Standing::Silent } else { self.standing }
+    }
+
+    /// Whether the camera has answered lately; media may come nevertheless.
+    #[must_use]
+    pub const fn is_answered(&self, now: Instant) -> bool {
+        now.since(self.heard).as_micros() < UNANSWERED.as_micros()
     }
 
     fn last_heard(&self) -> Instant {
@@ -284,9 +300,12 @@ impl Connection {
             };
             self.attempt = Some(attempt);
         }
-        let known = self.session.as_ref().map(|live| live.peer);
+        let peer = self.session.as_ref().map(|live| live.peer);
+        // A camera that has moved is where its media come from now.
+        let elsewhere = self.media_from.filter(|from| Some(*from) != peer);
+        let known: FixedVec<SocketAddr, 2> = peer.into_iter().chain(elsewhere).collect();
         let attempt = self.attempt.as_mut()?;
-        let (opening, to) = attempt.knock(now, known, &self.addresses)?;
+        let (opening, to) = attempt.knock(now, &known, &self.addresses)?;
         out[..opening.len()].copy_from_slice(&opening);
         Some((opening.len(), to))
     }
@@ -297,8 +316,9 @@ impl Connection {
         }
         let live = self.session.as_ref().map(|live| {
             // What comes by the session before says nothing of one that the camera has not spoken in.
-            let heard = if live.fresh { Instant::ORIGIN } else { self.last_heard() };
-            let silent = heard.max(live.session.since()) + SILENCE;
+            let since = live.session.since();
+            let heard = |at: Instant| if live.fresh { since } else { at.max(since) };
+            let silent = (heard(self.last_heard()) + SILENCE).min(heard(self.heard) + UNANSWERED);
             silent.min(live.session.since() + SESSION_LIFE)
         });
         Some(live.unwrap_or(self.knock_at)).filter(|_| !self.addresses.is_empty() || live.is_some())

@@ -59,14 +59,19 @@ impl Attempt {
         taken
     }
 
+    /// All addresses are tried once more, without waiting.
+    pub(super) const fn begin_round(&mut self) {
+        (self.nth, self.next) = (0, Instant::ORIGIN);
+    }
+
     /// The first message, and where it is to go next: to where the camera was last, then to its addresses.
     pub(super) fn knock(
         &mut self,
         now: Instant,
-        known: Option<SocketAddr>,
+        known: &[SocketAddr],
         addresses: &[SocketAddr],
     ) -> Option<([u8; Opening::LEN], SocketAddr)> {
-        let round = usize::from(known.is_some()) + addresses.len();
+        let round = known.len() + addresses.len();
         let at = self.nth % round.max(1);
         let to = known.iter().chain(addresses).nth(at).copied()?;
         self.nth += 1;

@@ -9,7 +9,7 @@ use crate::proto::outcome::Dropped;
 use crate::proto::session::{Session, Unheard};
 use crate::time::Instant;
 use crate::wire::handshake::{Answer, CookieReply, Step};
-use crate::wire::{Control, DatagramType, Farewell, PublicHeader, SessionId};
+use crate::wire::{Control, DatagramType, Delivery, Farewell, PublicHeader, SessionId};
 
 impl Connection {
     /// Takes in one datagram.
@@ -20,7 +20,9 @@ impl Connection {
     pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<Handled, Dropped> {
         match DatagramType::of(datagram)? {
             DatagramType::Media | DatagramType::Manifest => {
-                self.receiver.handle(now, datagram).map(Handled::Media)
+                let accepted = self.receiver.handle(now, datagram)?;
+                self.media_from = (self.settings.delivery == Delivery::Unicast).then_some(from);
+                Ok(Handled::Media(accepted))
             }
             DatagramType::Session => self.hear(now, from, datagram).map(|()| Handled::Control),
             DatagramType::Handshake(Step::Answer) => {
@@ -64,6 +66,7 @@ impl Connection {
         self.standing = standing;
         self.session = None;
         self.before = None;
+        self.media_from = None;
         self.attempt = None;
         self.knock_at = now + REFUSED_FOR;
     }

@@ -179,12 +179,14 @@ impl PairedFeed {
         if let Some(book) = &mut self.book {
             book.note(peer);
         }
-        self.identity.address = peer.to_string();
+        let address = std::mem::replace(&mut self.identity.address, peer.to_string());
         let stream = grant.stream.to_string();
         if self.identity.stream != stream {
             let (camera, role) = (grant.camera, connection.role());
             log::info!("{camera} at {peer} lets this viewer in, role {role}; stream {stream}");
             self.identity.stream = stream;
+        } else if address != self.identity.address {
+            log::info!("{} is at {peer} now", grant.camera);
         }
         self.identity.signed = connection.is_signed();
         if self.identity.signed == Some(false) && !std::mem::replace(&mut self.told.unsigned, true) {

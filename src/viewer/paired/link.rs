@@ -9,7 +9,7 @@ use super::socket::PairedSocket;
 use crate::exit::RunError;
 use crate::keys::KernelRandom;
 use crate::net::ReceiveCounters;
-use crate::proto::connection::{ADDRESSES, Connection, ConnectionSettings, Handled};
+use crate::proto::connection::{ADDRESSES, Connection, ConnectionSettings, Handled, Standing};
 use crate::proto::outcome::Dropped;
 use crate::time::Instant;
 use crate::wire::{Control, Delivery};
@@ -104,8 +104,13 @@ impl Link {
     /// Looks for the camera where it is not known to be, if it does not answer.
     fn search(&mut self, now: Instant) {
         let Self { connection, socket, search, addresses, known, .. } = self;
-        let standing = connection.standing(now);
-        let hint = search.tend(now, standing, &addresses[..*known], |address| socket.reaches(*address));
+        let is_found = match connection.standing(now) {
+            Standing::In => connection.is_answered(now),
+            // It was found, only to refuse.
+            Standing::Refused(_) => true,
+            Standing::Knocking | Standing::Silent | Standing::Ended(_) => false,
+        };
+        let hint = search.tend(now, is_found, &addresses[..*known], |address| socket.reaches(*address));
         let Some(hint) = hint else { return };
         log::info!("{} may be at {hint}, as the local network says: trying there too", self.title);
         addresses.truncate(*known);
@@ -147,7 +152,6 @@ mod tests {
     use super::super::testing::{PLAIN, TestCamera};
     use super::*;
     use crate::clock;
-    use crate::proto::connection::Standing;
     use crate::proto::group::Event;
     use crate::proto::outcome::Accepted;
     use crate::time::Duration;

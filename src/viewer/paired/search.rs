@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use crate::net::Interface;
 use crate::net::discovery::{Browsing, Wanted};
-use crate::proto::connection::Standing;
 use crate::time::{Duration, Instant};
 
 /// A camera has so long to answer before it is looked for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Between one hint and the next: each has its turn of knocks. Anybody may give hints, and as many as he likes.
 const HINT_EVERY: Duration = Duration::from_secs(1);
 /// Hints that are followed at once; there is as much room for the addresses that were known before.
@@ -38,13 +37,13 @@ impl Search {
     pub(super) fn tend(
         &mut self,
         now: Instant,
-        standing: Standing,
+        is_found: bool,
         known: &[SocketAddr],
         reaches: impl Fn(&SocketAddr) -> bool,
     ) -> Option<SocketAddr> {
-        // One that has refused was found. One on this very machine is nowhere else.
+        // One on this very machine is nowhere else.
         let is_here = !known.is_empty() && known.iter().all(|at| at.ip().to_canonical().is_loopback());
-        if matches!(standing, Standing::In | Standing::Refused(_)) || is_here {
+        if is_found || is_here {
             (self.since, self.browsing) = (None, None);
             return None;
         }
