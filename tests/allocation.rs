@@ -5,12 +5,20 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::net::SocketAddr;
 
+use sealcam::proto::connection::{Connection, ConnectionSettings, Handled};
+use sealcam::proto::group::{Admitted, Group, GroupSettings, StreamFacts};
+use sealcam::proto::handshake::Initiator;
+use sealcam::proto::identity::StaticSecret;
 use sealcam::proto::key_schedule::SharedKey;
+use sealcam::proto::manifest::Signer;
+use sealcam::proto::random::Random;
 use sealcam::proto::receiver::{Accepted, Receiver};
 use sealcam::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use sealcam::time::{Duration, Instant};
-use sealcam::wire::{Flags, StreamId};
+use sealcam::wire::handshake::Opening;
+use sealcam::wire::{Control, Delivery, Flags, Role, SessionId, StreamId};
 
 struct Counting;
 
@@ -161,4 +169,153 @@ fn dropping_and_changing_streams_allocate_nothing() {
     assert!(counters.forged > 0 && counters.throttled > 0 && counters.replayed > 0, "{counters:?}");
     assert!(counters.stale_stream > 0 && counters.malformed > 0, "{counters:?}");
     assert_eq!(made, 0, "allocations in {} datagrams", counters.datagrams);
+}
+
+const CAMERA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5004);
+
+/// Numbers that are not random at all, but never the same.
+struct Counted(u64);
+
+impl Random for Counted {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            chunk.copy_from_slice(&self.0.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// A camera and its paired viewers, without a network between them.
+struct Hall {
+    camera: StaticSecret,
+    group: Group,
+    sender: Sender,
+    viewers: Vec<(SocketAddr, Connection)>,
+    buffer: Box<[u8]>,
+    out: Box<[u8]>,
+    random: Counted,
+    whole: usize,
+}
+
+impl Hall {
+    fn new(viewers: u16) -> Self {
+        let mut random = Counted(7);
+        let camera = StaticSecret::generate(&mut random);
+        let stream = StreamId::new(1, [1; 8]);
+        let signer = Signer::new(&random.array());
+        let facts = StreamFacts {
+            stream,
+            signer: Some(signer.public()),
+            datagram: 1_200,
+            max_frame: MAX_FRAME as u32,
+        };
+        let settings = GroupSettings {
+            name: "barn".parse().unwrap(),
+            max_viewers: 64,
+            idle: Duration::from_secs(15),
+            key_life: Duration::from_secs(10),
+            multicast: None,
+        };
+        let mut group = Group::new(settings, camera.clone(), facts, START, &mut random);
+        let secrets: Vec<_> = (0..viewers).map(|_| StaticSecret::generate(&mut random)).collect();
+        let listed = secrets.iter().enumerate().map(|(nth, secret)| Admitted {
+            key: secret.public(),
+            name: format!("viewer-{nth}").parse().unwrap(),
+            role: Role::View,
+        });
+        group.set_admitted(START, &listed.collect::<Vec<_>>(), &mut random);
+        let (epoch, key) = group.take_media_key(0).unwrap();
+        let settings = SenderSettings { datagram: 1_200, max_frame: MAX_FRAME, pace_percent: 25 };
+        let sender = Sender::paired(settings, epoch, &key, stream, Some(signer), START).unwrap();
+        let connect = |(port, secret): (u16, &StaticSecret)| {
+            let settings = ConnectionSettings {
+                identity: secret.clone(),
+                camera: camera.public(),
+                max_frame: MAX_FRAME,
+                delivery: Delivery::Unicast,
+            };
+            (SocketAddr::from(([127, 0, 0, 1], 6_000 + port)), Connection::new(settings, &[CAMERA], START))
+        };
+        let viewers = (0..).zip(&secrets).map(connect).collect();
+        let (buffer, out) = (vec![0; MAX_FRAME].into(), vec![0; Control::MAX_DATAGRAM].into());
+        Self { camera, group, sender, viewers, buffer, out, random, whole: 0 }
+    }
+
+    /// All that is said at `now`, and a frame.
+    fn turn(&mut self, now: Instant, frame: &[u8]) {
+        let Self { group, sender, viewers, buffer, out, random, whole, .. } = self;
+        for (from, viewer) in viewers.iter_mut() {
+            while let Some((len, _)) = viewer.poll_transmit(now, out, random) {
+                group.handle(now, *from, &out[..len], random).ok();
+            }
+        }
+        while let Some((len, to)) = group.poll_transmit(now, out, random) {
+            if let Some((_, viewer)) = viewers.iter_mut().find(|(at, _)| *at == to) {
+                viewer.handle(now, CAMERA, &out[..len]).ok();
+            }
+        }
+        while group.poll_event().is_some() {}
+        if let Some((epoch, key)) = group.take_media_key(sender.sealed_under_key()) {
+            sender.set_key(epoch, &key);
+        }
+        let mut wire = |now: Instant, run: &[u8], size: usize| {
+            for to in group.recipients() {
+                let Some((_, viewer)) = viewers.iter_mut().find(|(at, _)| at == to) else { continue };
+                for datagram in run.chunks(size) {
+                    if viewer.handle(now, CAMERA, datagram) == Ok(Handled::Media(Accepted::Frame)) {
+                        viewer.take_frame(buffer).unwrap();
+                        *whole += 1;
+                    }
+                }
+            }
+        };
+        send(sender, now, frame, &mut wire);
+    }
+}
+
+#[test]
+fn paired_viewers_are_served_without_an_allocation() {
+    let mut hall = Hall::new(3);
+    let frame = vec![0x42; MAX_FRAME];
+    let mut now = START;
+    for _ in 0..60 {
+        now += Duration::from_millis(33);
+        hall.turn(now, &frame[..100]);
+    }
+    assert_eq!(hall.group.len(), 3);
+    let (keys, before) = (hall.group.counters().key_changes, hall.whole);
+    // Signed frames, what is said in the sessions, and two changes of the media key.
+    let ((), made) = allocations(|| {
+        for nth in 0..600 {
+            now += Duration::from_millis(33);
+            hall.turn(now, &frame[..1_000 + nth * 100]);
+        }
+    });
+    assert!(hall.whole - before > 3 * 590, "{} frames", hall.whole - before);
+    assert!(hall.group.counters().key_changes >= keys + 2);
+    assert_eq!(made, 0, "allocations in 600 frames");
+}
+
+#[test]
+fn a_flood_of_first_messages_allocates_nothing_but_for_those_that_the_gate_lets_through() {
+    let mut hall = Hall::new(0);
+    let opening = |hall: &mut Hall| {
+        let secret = StaticSecret::generate(&mut hall.random);
+        let id = SessionId::from_bytes(hall.random.array());
+        Initiator::new(&secret, &hall.camera.public(), id, &mut hall.random).unwrap().opening()
+    };
+    let openings: Vec<_> = (0..200).map(|_| opening(&mut hall)).collect();
+    let mut flood = |openings: &[[u8; Opening::LEN]]| {
+        for (nth, opening) in (0..).zip(openings) {
+            let from = SocketAddr::from(([10, 0, nth, 1], 5));
+            hall.group.handle(START, from, opening, &mut hall.random).ok();
+            while hall.group.poll_transmit(START, &mut hall.out, &mut hall.random).is_some() {}
+        }
+    };
+    let (first, then) = openings.split_at(50);
+    let ((), made) = allocations(|| flood(first));
+    assert!(made > 0, "a handshake costs memory for a while");
+    let ((), made) = allocations(|| flood(then));
+    assert_eq!(made, 0, "the gate is busy");
+    assert!(hall.group.counters().gate.cookies > 150);
 }

@@ -20,6 +20,8 @@ mod judge;
 mod machine;
 #[path = "board/service.rs"]
 mod service;
+#[path = "board/viewers.rs"]
+mod viewers;
 #[path = "board/wire.rs"]
 mod wire;
 

@@ -58,6 +58,25 @@ impl Lab {
         self.boot_with(&["-t", LIMIT], scenario, arguments)
     }
 
+    /// The same with a port of this machine through which the board's 5004 is reached.
+    pub(crate) fn boot_reachable(&self, port: u16, scenario: &str, arguments: &[&str]) -> Board {
+        self.boot_with(&["-t", LIMIT, "-p", &port.to_string()], scenario, arguments)
+    }
+
+    /// A file or folder of the test's own.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Runs a program of ours to its end, and returns the first line of what it prints.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str], state: &str) -> String {
+        let mut command = Command::new(program);
+        let output = command.args(arguments).arg("--state").arg(self.file(state)).output();
+        let output = output.expect("the program runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
+    }
+
     /// Boots the board with a whole Debian on it.
     pub(crate) fn boot_debian(&self, scenario: &str, arguments: &[&str]) -> Board {
         self.boot_with(&["-d", "-t", DEBIAN_LIMIT], scenario, arguments)
@@ -125,7 +144,7 @@ pub(crate) struct Frame {
     pub(crate) jpeg: Vec<u8>,
 }
 
-/// A running `sealview watch --stdout`.
+/// A running `sealview --stdout`.
 pub(crate) struct Watch {
     child: Child,
     port: u16,
@@ -134,18 +153,25 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn start(lab: &Lab) -> Self {
-        let port = UdpSocket::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sealview"))
+        let port = free_port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sealview"));
+        command
             .args(["watch", &format!("127.0.0.1:{port}"), "--no-window", "--stdout", "--key"])
             .arg(lab.key())
-            .env("XDG_STATE_HOME", lab.folder.join("state"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sealview starts");
+            .env("XDG_STATE_HOME", lab.folder.join("state"));
+        Self::of(command, port)
+    }
+
+    /// A paired viewer whose state is in the folder `state`.
+    pub(crate) fn paired(lab: &Lab, camera: &str, port: u16, state: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sealview"));
+        command.args(["connect", camera, "--no-window", "--stdout", "--state"]).arg(lab.file(state));
+        Self::of(command, port)
+    }
+
+    fn of(mut command: Command, port: u16) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("sealview starts");
         let frames = frames_of(child.stdout.take().expect("piped"));
         Self { child, port, frames }
     }
@@ -165,6 +191,12 @@ impl Drop for Watch {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A UDP port of this machine that nobody uses.
+pub(crate) fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    socket.expect("a free port").port()
 }
 
 fn frames_of(mut stdout: ChildStdout) -> Receiver<Frame> {
