@@ -148,8 +148,13 @@ impl Group {
 
     /// The camera cuts datagrams of another size from now on, or sends larger frames.
     pub fn set_facts(&mut self, now: Instant, facts: StreamFacts) {
+        if facts == self.facts {
+            return;
+        }
         self.facts = facts;
         for member in &mut self.members {
+            // Granted again until it says that it holds the key.
+            member.held = None;
             member.hurry_grant(now);
         }
     }

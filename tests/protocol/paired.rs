@@ -1,9 +1,9 @@
 //! Paired viewers coming, going, moving and being removed, in virtual time.
 
 use sealcam::proto::connection::{Refusal, Standing};
-use sealcam::proto::group::Event;
+use sealcam::proto::group::{Event, StreamFacts};
 use sealcam::time::Duration;
-use sealcam::wire::{Farewell, Role};
+use sealcam::wire::{Farewell, Grant, Role};
 
 use crate::hall::Hall;
 use crate::link::{Conditions, Loss};
@@ -285,6 +285,18 @@ fn a_new_session_whose_first_words_are_lost_is_followed_by_another() {
     hall.run_for(SECOND * 4);
     assert_eq!(hall.group.counters().confirmed, confirmed + 1);
     assert!(hall.viewers[0].frames.windows(2).all(|pair| pair[1].since(pair[0]) < SECOND), "it watched on");
+}
+
+#[test]
+fn another_datagram_size_is_told_whatever_is_lost() {
+    let mut hall = Hall::new(14, 1, BAD);
+    hall.start(0);
+    hall.run_for(SECOND * 4);
+    let granted = |hall: &Hall| *hall.viewers[0].connection.as_ref().unwrap().granted().unwrap();
+    let Grant { stream, signer, max_frame, .. } = granted(&hall);
+    hall.group.set_facts(hall.now, StreamFacts { stream, signer, datagram: 400, max_frame });
+    hall.run_for(SECOND * 4);
+    assert_eq!(granted(&hall).datagram, 400);
 }
 
 #[test]
