@@ -105,7 +105,7 @@ pub struct StreamArgs {
 #[derive(Debug, Args)]
 #[command(after_help = TOUCHED)]
 pub struct ServeArgs {
-    /// Where viewers come to; [::] is every address of this machine
+    /// Where viewers come to; by default at every address of this machine
     #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_LISTEN)]
     pub listen: SocketAddr,
 
