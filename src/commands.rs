@@ -103,11 +103,17 @@ pub fn show_identity(show: &ShowIdentity<'_>) -> Result<(), RunError> {
 }
 
 /// What this machine is called, as far as that can be a name.
-fn machine_name() -> Option<Name> {
+#[must_use]
+pub fn machine_name() -> Option<Name> {
     #[cfg(unix)]
     let name = nix::unistd::gethostname().ok()?;
     #[cfg(not(unix))]
     let name = std::env::var_os("COMPUTERNAME")?;
+    let name = name.to_string_lossy();
+    // What Linux, and what an installer, call a machine that nobody has named.
+    if ["(none)", "localhost"].contains(&&*name) {
+        return None;
+    }
     // The first label is what people call it.
-    Name::near(name.to_string_lossy().split('.').next()?)
+    Name::near(name.split('.').next()?)
 }

@@ -173,7 +173,8 @@ pub struct ViewerState {
     pub name: String,
     /// What it may do.
     pub role: String,
-    /// Its public key.
+    /// Its public key, where the list is told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
     /// Where it watches from; none while it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

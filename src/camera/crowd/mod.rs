@@ -16,6 +16,7 @@ use std::os::fd::BorrowedFd;
 
 use super::audience::PairedSettings;
 use super::config::StreamConfig;
+use crate::commands;
 use crate::exit::RunError;
 use crate::keys::KernelRandom;
 use crate::keys::state::StateFolder;
@@ -76,12 +77,11 @@ pub struct Invitation {
     pub name: Name,
 }
 
-/// What the machine is called, as far as that makes a name.
+/// What the camera calls itself unless told otherwise: as the machine is called, if that makes a name.
 #[must_use]
 pub fn machine_name() -> Name {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let name = name.and_then(|name| Name::near(name.split('.').next().unwrap_or_default()));
-    name.unwrap_or_else(|| "camera".parse().unwrap_or_else(|_| unreachable!("it is a name")))
+    commands::machine_name()
+        .unwrap_or_else(|| "camera".parse().unwrap_or_else(|_| unreachable!("it is a name")))
 }
 
 /// What tells the local network where the camera is, unless that is unwanted or nobody there could come.
