@@ -115,7 +115,6 @@ fn changed_cut_and_invented_datagrams_are_counted_and_change_nothing() {
 #[test]
 fn a_flood_of_first_messages_leaves_the_stream_alone_and_lets_viewers_in() {
     let mut hall = watched(4, 3);
-    let address = hall.viewers[2].address;
     hall.viewers[2].connection.as_mut().unwrap().leave();
     hall.run_for(SECOND);
     let before = hall.group.counters();
@@ -142,7 +141,6 @@ fn a_flood_of_first_messages_leaves_the_stream_alone_and_lets_viewers_in() {
     assert!(counters.gate.cookies > 50_000 && counters.outbox_full > 0, "{counters:?}");
     assert!(hall.group.half_open() <= HALF_OPEN);
     assert!((0..3).all(|nth| hall.watches(nth)), "with a cookie, viewers come in in the middle of it");
-    assert_eq!(hall.viewers[2].address, address);
 }
 
 /// Frames that a viewer makes up with the media key that it holds.

@@ -90,11 +90,33 @@ fn announcing(
     paired: &PairedSettings,
     name: Name,
     own: PublicKey,
+    port: u16,
     now: Instant,
 ) -> Option<Announcing> {
-    let service = Service::new(name, paired.listen.port(), &own.fingerprint().to_string());
+    let service = Service::new(name, port, &own.fingerprint().to_string());
     let announcing = || Announcing::new(service, paired.listen.ip(), config.send.interface.as_ref(), now);
     paired.announce.then(announcing).flatten()
+}
+
+fn listen(config: &StreamConfig, paired: &PairedSettings) -> Result<ManySocket, RunError> {
+    let options = ManyOptions {
+        interface: config.send.interface.clone(),
+        ttl: config.send.ttl.filter(|_| paired.group.is_none()),
+        dscp: config.send.dscp,
+        ..ManyOptions::new(paired.listen)
+    };
+    let told = |why: &dyn std::fmt::Display| config.spelling.retell(&format!("--listen: {why}"));
+    let socket = ManySocket::open(&options).map_err(|why| {
+        if why.is_passing() && config.is_patient() {
+            RunError::Failed(told(&why))
+        } else {
+            RunError::Usage(told(&why))
+        }
+    })?;
+    if let Some(warning) = socket.buffer_warning() {
+        log::warn!("{warning}");
+    }
+    Ok(socket)
 }
 
 impl Crowd {
@@ -110,23 +132,7 @@ impl Crowd {
         facts: StreamFacts,
         now: Instant,
     ) -> Result<Self, RunError> {
-        let options = ManyOptions {
-            interface: config.send.interface.clone(),
-            ttl: config.send.ttl.filter(|_| paired.group.is_none()),
-            dscp: config.send.dscp,
-            ..ManyOptions::new(paired.listen)
-        };
-        let told = |why: &dyn std::fmt::Display| config.spelling.retell(&format!("--listen: {why}"));
-        let socket = ManySocket::open(&options).map_err(|why| {
-            if why.is_passing() && config.is_patient() {
-                RunError::Failed(told(&why))
-            } else {
-                RunError::Usage(told(&why))
-            }
-        })?;
-        if let Some(warning) = socket.buffer_warning() {
-            log::warn!("{warning}");
-        }
+        let socket = listen(config, paired)?;
         let multicast = paired.group.map(|_| MediaSender::open_patiently(&config.send)).transpose();
         let multicast = multicast.map_err(|why| RunError::Usage(format!("--group: {why}")))?;
         let settings = GroupSettings {
@@ -138,6 +144,8 @@ impl Crowd {
         };
         let mut random = KernelRandom::new().map_err(RunError::failed)?;
         let (own, name) = (invitation.secret.public(), settings.name);
+        // Not that of `listen`, which may be any.
+        let port = socket.local_addr().map_or(paired.listen.port(), |at| at.port());
         let group = Group::new(settings, invitation.secret, facts, now, &mut random);
         let mut crowd = Self {
             socket,
@@ -151,7 +159,7 @@ impl Crowd {
             newcomers: Vec::with_capacity(paired.max_viewers),
             random,
             door: Door::default(),
-            announcing: announcing(config, paired, name, own, now),
+            announcing: announcing(config, paired, name, own, port, now),
             own,
             name,
             out: vec![0; Control::MAX_DATAGRAM].into_boxed_slice(),
