@@ -197,13 +197,17 @@ fn the_camera_holds_everyone_to_their_role() {
 #[test]
 fn on_demand_the_source_is_open_only_while_somebody_watches() {
     let barn = Barn::start("paired-demand", "--on-demand --unsigned");
-    barn.pair("anna", "");
+    barn.pair("anna", "--role tune");
     barn.camera.wait_for("nobody watches");
     let status = barn.shown(SEALCAM, "status --control @control");
     assert!(status.contains("switched off") && status.contains("NOT SIGNED"), "{status}");
+    // What is tuned meanwhile holds when it opens again.
+    barn.shown(SEALVIEW, "tune barn --size 160x120 --state @anna");
+    assert_eq!(barn.camera.told().matches("somebody watches").count(), 0);
     let anna = barn.watch("anna", "");
     barn.camera.wait_for("somebody watches");
     barn.goes_on("anna");
+    assert_eq!(barn.room.newest("anna.json").n("width"), 160);
     assert_eq!(barn.room.newest("anna.json").0["signed"].as_bool(), Some(false));
     assert!(anna.has_told("sign"), "{}", anna.told());
     assert_eq!(anna.end().code, Some(0));
