@@ -80,13 +80,6 @@ impl Order {
     pub const fn slots_of_manifest(self, nth: usize) -> [usize; 2] {
         [nth, self.manifests + self.shards - 1 + nth]
     }
-
-    /// Whether a manifest stands there.
-    #[must_use]
-    pub const fn is_manifest(self, slot: usize) -> bool {
-        let again = self.manifests + self.shards - 1;
-        slot < self.manifests || (again <= slot && slot < again + self.manifests)
-    }
 }
 
 /// What is signed. `None` if there are more hashes than any camera puts into one manifest.

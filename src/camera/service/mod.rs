@@ -302,6 +302,10 @@ impl Attendant for Service {
         }
         self.look_up(now, running);
         self.attend_viewers(now, running);
+        // Whoever asked for another source or picture, and by whichever door.
+        if running.stream.stands_in() && self.retry_at.is_none() {
+            self.retry_at = Some(now + retry::RETRY);
+        }
         if now >= self.look_at {
             self.tell(now, running);
         }

@@ -82,6 +82,11 @@ impl Service {
             self.retry_at = running.stream.stands_in().then(|| now + RETRY);
             return Err(why);
         }
+        // The numbers of sources may have changed; their names tell which one it was.
+        let paused = self.house.paused.take().filter(|_| running.stream.active().is_none());
+        let name = paused.and_then(|at| self.house.config.stream.sources.get(at)).map(|source| &source.name);
+        let at = name.and_then(|name| new.source(name)).map(|(at, _)| at);
+        self.house.paused = at.or_else(|| paused.and(new.active));
         self.house.config = new;
         log::info!("{why}: {what}");
         self.failure = None;

@@ -1,6 +1,6 @@
 //! What the camera has vouched for: the hashes of the newest frames' shards.
 
-use crate::proto::manifest::{MIN_SIGNED_DATAGRAM, Order};
+use crate::proto::manifest::{MIN_SIGNED_DATAGRAM, Order, shards_per_manifest};
 use crate::proto::outcome::Dropped;
 use crate::proto::reassembly::FRAMES_AT_ONCE;
 use crate::wire::{HASH_LEN, Manifest, MediaHeader, Plan, RestartIndex, ShardHash};
@@ -29,10 +29,20 @@ impl Facts {
         Self { header: common(header), plan }
     }
 
-    /// Whether a manifest of this frame can have that packet number.
-    fn is_numbered(&self, packet: u64) -> bool {
-        let slot = packet.checked_sub(self.plan.first_packet).and_then(|slot| usize::try_from(slot).ok());
-        slot.is_some_and(|slot| self.order().is_manifest(slot))
+    /// Whether the manifest has one of its own two packet numbers, which its signature does not cover: else
+    /// another viewer could have it take the place of the frame's other manifests.
+    fn is_numbered(&self, header: &MediaHeader, manifest: &Manifest<'_>) -> bool {
+        let per_manifest = shards_per_manifest(usize::from(self.plan.shard_len) + MediaHeader::OVERHEAD);
+        let (order, first) = (self.order(), usize::from(header.shard));
+        if per_manifest == 0 || !first.is_multiple_of(per_manifest) || first >= order.shards {
+            return false;
+        }
+        let nth = first / per_manifest;
+        let slot = header.packet.checked_sub(self.plan.first_packet);
+        let slot = slot.and_then(|slot| usize::try_from(slot).ok());
+        nth < order.manifests
+            && manifest.each(header.shard).count() == per_manifest.min(order.shards - first)
+            && slot.is_some_and(|slot| order.slots_of_manifest(nth).contains(&slot))
     }
 
     fn order(&self) -> Order {
@@ -100,7 +110,7 @@ impl Manifests {
     pub(super) fn has(&self, header: &MediaHeader, manifest: &Manifest<'_>) -> Known {
         let Some(known) = self.find(header) else { return Known::No };
         let facts = Facts::of(header, manifest.plan);
-        if known.frame != Some(facts) || !facts.is_numbered(header.packet) {
+        if known.frame != Some(facts) || !facts.is_numbered(header, manifest) {
             return Known::Other;
         }
         let mut all = true;
@@ -117,7 +127,7 @@ impl Manifests {
     /// Keeps what a signed manifest says, in the place of the oldest frame if need be.
     pub(super) fn insert(&mut self, header: &MediaHeader, manifest: &Manifest<'_>) -> Result<(), Dropped> {
         let facts = Facts::of(header, manifest.plan);
-        if !facts.is_numbered(header.packet) {
+        if !facts.is_numbered(header, manifest) {
             return Err(Dropped::NotSigned);
         }
         let at =
