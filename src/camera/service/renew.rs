@@ -83,7 +83,9 @@ impl Service {
             return Err(why);
         }
         // The numbers of sources may have changed; their names tell which one it was.
-        let paused = self.house.paused.take().filter(|_| running.stream.active().is_none());
+        // A file that asks for another one, or for none, is obeyed.
+        let same = self.house.config.asked == new.asked && running.stream.active().is_none();
+        let paused = self.house.paused.take().filter(|_| same);
         let name = paused.and_then(|at| self.house.config.stream.sources.get(at)).map(|source| &source.name);
         let at = name.and_then(|name| new.source(name)).map(|(at, _)| at);
         self.house.paused = at.or_else(|| paused.and(new.active));
