@@ -62,6 +62,8 @@ struct Scene {
     /// Who has been stored by the camera.
     stored: Option<Partner>,
     disk_full: bool,
+    /// The code: a viewer could not be stored.
+    closed: bool,
 }
 
 fn partner(name: &str, role: Role, random: &mut Counted) -> Partner {
@@ -88,10 +90,13 @@ impl Scene {
             viewers.push((Run::new(typed, viewer, now, &mut random), viewer, knows));
         }
         let offer = Offer::new(code, camera, now);
-        Self { now, random, offer, camera, viewers, said: vec![], stored: None, disk_full: false }
+        Self { now, random, offer, camera, viewers, said: vec![], stored: None, disk_full: false, closed: false }
     }
 
     fn camera_hears(&mut self, from: u8, heard: &Pairing) {
+        if self.closed {
+            return;
+        }
         let said = self.offer.handle(self.now, address(from), heard, &mut self.random);
         let reply = match said {
             Said::Nothing => None,
@@ -101,7 +106,7 @@ impl Scene {
                 assert_eq!(viewer, Partner { role: self.camera.role, ..honest }, "one that knows the code");
                 assert!(self.stored.is_none(), "a code is used once");
                 if self.disk_full {
-                    self.offer.not_stored();
+                    self.closed = true;
                     None
                 } else {
                     self.stored = Some(viewer);

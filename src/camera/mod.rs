@@ -12,7 +12,7 @@
 //! | [`flow`], [`watchdog`], [`stand_in`] | whether pictures flow, and what is done where they cannot |
 //! | [`server`], [`http`], [`notify`], [`board`], [`sandbox`] | a service's doors, systemd, the board, the kernel's fences |
 //! | [`args`], [`values`], [`spelling`], [`audience`], [`config`], [`file_config`] | the command line; the file; settings, checked |
-//! | [`open`], [`pipeline`], [`streaming`] | from a source to the network |
+//! | [`open`], [`pipeline`], [`streaming`], [`sending`] | from a source to the network |
 //! | [`crowd`] | paired viewers: their socket, who they are, what they ask for |
 //! | [`run`], [`reporter`], [`stats`] | the loop, and what is told of it |
 //! | [`service`], [`reload`], [`control`], [`status`], [`metrics`] | `sealcam run`, and who speaks to it |
@@ -55,6 +55,7 @@ pub mod reporter;
 pub mod run;
 pub mod sandbox;
 pub mod scene;
+pub mod sending;
 pub mod server;
 pub mod service;
 pub mod settings_file;

@@ -45,6 +45,11 @@ pub fn pair(args: &PairArgs) -> Result<(), RunError> {
             Some(PairingState::Used { viewer, role }) => {
                 return say(&format!("Paired: {viewer} is let in, with the role {role}.\n"));
             }
+            Some(PairingState::Failed { why }) => {
+                return Err(RunError::Failed(format!(
+                    "a viewer has the right code, but cannot be let in: {why}; run `sealcam pair` again after that"
+                )));
+            }
             Some(PairingState::Burnt) => {
                 return Err(RunError::Failed(
                     "three wrong codes came: somebody mistyped it, or is guessing; run `sealcam pair` again"

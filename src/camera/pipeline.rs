@@ -164,6 +164,12 @@ impl Pipeline {
         }
     }
 
+    /// The size of the pictures that come, once one has come.
+    #[must_use]
+    pub const fn seen(&self) -> Option<(u32, u32)> {
+        self.seen
+    }
+
     /// The pictures to come are of another source.
     pub const fn forget_size(&mut self) {
         self.seen = None;

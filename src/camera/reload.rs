@@ -107,8 +107,11 @@ fn restart(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
 /// `new`, but with the old values of what waits for a restart.
 #[must_use]
 pub fn kept(old: &ServiceConfig, new: ServiceConfig) -> ServiceConfig {
+    let paired = is_paired(old, &new);
     let stream = StreamConfig {
         audience: old.stream.audience.clone(),
+        send: if paired { old.stream.send.clone() } else { new.stream.send },
+        name: if paired { old.stream.name.clone() } else { new.stream.name },
         frames: old.stream.frames,
         stats_json: old.stream.stats_json.clone(),
         state: old.stream.state.clone(),
@@ -227,6 +230,31 @@ mod tests {
         assert_eq!((kept.stream.audience.clone(), kept.stream.pace_percent), (old.stream.audience, 1));
         // Asked again, it is told again.
         assert_eq!(Plan::new(&kept, Some(0), &new).restart, ["stream.key"]);
+    }
+
+    #[test]
+    fn what_paired_viewers_come_by_waits_for_a_restart_and_is_told_as_often_as_it_is_asked() {
+        let paired = |serve: &str| {
+            let text = format!("schema = 1\n[serve]\n{serve}\n[[source]]\nname = \"front\"\n");
+            file_config::parse(Path::new("c.toml"), &text).unwrap_or_else(|why| panic!("{why}"))
+        };
+        let old = paired("");
+        for line in ["listen = \"[::]:5010\"", "group = \"239.1.2.3:5000\"", "max-viewers = 2"] {
+            let new = paired(line);
+            let plan = Plan::new(&old, Some(0), &new);
+            assert_eq!((plan.restart, plan.network), (vec!["serve"], false), "{line}");
+            let kept = kept(&old, new.clone());
+            assert_eq!((&kept.stream.audience, &kept.stream.send), (&old.stream.audience, &old.stream.send));
+            assert_eq!(Plan::new(&kept, Some(0), &new).restart, ["serve"], "{line}");
+            assert_eq!(Plan::new(&kept, Some(0), &old).restart, Vec::<&str>::new(), "back again: {line}");
+        }
+        // From one kind of viewers to the other.
+        let shared = plain();
+        for (before, after, key) in [(&old, &shared, "serve"), (&shared, &old, "serve")] {
+            let kept = kept(before, after.clone());
+            assert_eq!(kept.stream.destination(), before.stream.destination());
+            assert_eq!(Plan::new(&kept, Some(0), after).restart, [key]);
+        }
     }
 
     #[test]

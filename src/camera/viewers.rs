@@ -1,7 +1,10 @@
 //! `sealcam viewers`: whom the camera lets in.
 //!
 //! The commands edit the list's file under its lock. A running service sees that the file has changed
-//! ([`ListFile::changed`](crate::keys::list_file::ListFile::changed)) and takes it up by itself.
+//! ([`ListFile::changed`](crate::keys::list_file::ListFile::changed)) and takes it up by itself. Every answer
+//! names the file: a service's is another one than that of whoever types the command.
+
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -34,8 +37,9 @@ pub fn viewers(args: &ViewersArgs) -> Result<(), RunError> {
             add(&ViewersFile::new(state(args.state.as_deref())?), viewer)
         }
         ViewersCommand::List { json } => {
-            let list = ViewersFile::new(state(args.state.as_deref())?).read()?;
-            say(&if *json { as_json(&list) } else { as_text(&list) })
+            let mut file = ViewersFile::new(state(args.state.as_deref())?);
+            let list = file.read()?;
+            say(&if *json { as_json(&list) } else { as_text(&list, &file.path()) })
         }
         ViewersCommand::Remove { name } => remove(&ViewersFile::new(state(args.state.as_deref())?), *name),
     }
@@ -49,24 +53,32 @@ fn checked(args: &AddViewerArgs) -> Result<Viewer, RunError> {
 fn add(file: &ViewersFile, viewer: Viewer) -> Result<(), RunError> {
     file.edit(|list| list.add(viewer))?;
     say(&format!(
-        "{} is let in, with the role {}; fingerprint {}.\n",
+        "{} is let in, with the role {}; fingerprint {}; by {}.\n",
         viewer.name,
         viewer.role,
-        viewer.key.fingerprint()
+        viewer.key.fingerprint(),
+        file.path().display()
     ))
 }
 
 fn remove(file: &ViewersFile, name: Name) -> Result<(), RunError> {
+    let path = file.path();
     let Some(viewer) = file.edit(|list| Ok(list.remove(name)))? else {
-        return Err(RunError::usage(format!("no viewer is called {name}: `sealcam viewers list` shows all")));
+        return Err(RunError::usage(format!(
+            "no viewer is called {name} in {}: `sealcam viewers list` shows all",
+            path.display()
+        )));
     };
-    say(&format!("{name} is let in no longer; fingerprint {}.\n", viewer.key.fingerprint()))
+    let fingerprint = viewer.key.fingerprint();
+    say(&format!("{name} is let in no longer; fingerprint {fingerprint}; by {}.\n", path.display()))
 }
 
-fn as_text(list: &ViewersList) -> String {
+fn as_text(list: &ViewersList, path: &Path) -> String {
     if list.is_empty() {
-        return "Nobody is let in yet. `sealview identity` on a viewer's machine shows what to type here.\n"
-            .into();
+        return format!(
+            "Nobody is let in yet by {}. `sealview identity` on a viewer's machine shows what to type here.\n",
+            path.display()
+        );
     }
     let widest = list.iter().map(|viewer| viewer.name.as_str().len()).max().unwrap_or_default();
     let line = |viewer: &Viewer| {

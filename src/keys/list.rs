@@ -201,6 +201,18 @@ impl<E: Entry> List<E> {
         self.iter().find(|end| end.key() == *key)
     }
 
+    /// `wanted`, or with a number behind it if an end has that name: `barn`, `barn-2`, `barn-3`.
+    #[must_use]
+    pub fn free_name(&self, wanted: Name) -> Name {
+        let numbered = (2..).map(|number| {
+            let number = format!("-{number}");
+            let stem = &wanted.as_str()[..wanted.as_str().len().min(Name::MAX - number.len())];
+            format!("{stem}{number}").parse().unwrap_or(wanted)
+        });
+        let mut names = core::iter::once(wanted).chain(numbered);
+        names.find(|name| self.by_name(*name).is_none()).unwrap_or(wanted)
+    }
+
     /// Adds an end.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ enum Why {
     NotTheOwner(u32),
     /// The folder's or file's access rights.
     Loose(u32),
+    /// The user that a file belongs to, and its access rights, which leave this user out.
+    Unreadable(u32, u32),
     Damaged {
         what: &'static str,
         mend: &'static str,
@@ -89,6 +91,11 @@ impl fmt::Display for StateError {
                 f,
                 "other users may write there (mode {mode:04o}) and could change what is kept; \
                  run `chmod go-w {path}`, or name another folder with --state DIR"
+            ),
+            Why::Unreadable(owner, mode) => write!(
+                f,
+                "this user may not read it: it belongs to user {owner} (mode {mode:04o}); give it to the owner of \
+                 the folder with `chown`"
             ),
             Why::Damaged { what, mend } => write!(f, "{what}; {mend}"),
         }
@@ -164,7 +171,7 @@ impl StateFolder {
         let path = self.path.join(name);
         let file = match options().read(true).open(&path) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|why| StateError::io(&path, why))?,
+            opened => opened.map_err(|why| unreadable(&path, why))?,
         };
         check_file(&file).map_err(|why| StateError { path: path.clone(), why })?;
         let mut bytes = Vec::new();
@@ -240,6 +247,17 @@ impl StateFolder {
             Err(TryLockError::Error(why)) => Err(StateError::io(&path, why)),
         }
     }
+}
+
+/// Why a file cannot be opened; whose it is, if that is why.
+fn unreadable(path: &Path, why: io::Error) -> StateError {
+    #[cfg(unix)]
+    if let (io::ErrorKind::PermissionDenied, Ok(file)) = (why.kind(), fs::symlink_metadata(path)) {
+        use std::os::unix::fs::MetadataExt;
+        let why = Why::Unreadable(file.uid(), file.mode() & 0o7777);
+        return StateError { path: path.to_owned(), why };
+    }
+    StateError::io(path, why)
 }
 
 #[cfg(unix)]

@@ -62,6 +62,11 @@ pub enum NetError {
         /// Name of the interface that the route uses, if known.
         interface: Option<String>,
     },
+    /// This kernel, older than Linux 5.7, lets only the administrator listen on one interface.
+    OnlyRoot {
+        /// Name of the interface.
+        interface: String,
+    },
     /// DSCP is a number of six bits.
     Dscp(u8),
     /// The system refused a step.
@@ -126,6 +131,11 @@ impl fmt::Display for NetError {
                      after the IP and UDP headers, and fragments are never sent; use {limit} or less, or raise the MTU"
                 )
             }
+            Self::OnlyRoot { interface } => write!(
+                f,
+                "this kernel lets only root listen on {interface} alone; listen at its address instead, or run with \
+                 CAP_NET_RAW"
+            ),
             Self::Dscp(value) => write!(f, "DSCP {value}: must be 0 to 63 (34 is interactive video)"),
             Self::System { doing, at, error } => write!(f, "{at}: cannot {doing}: {error}"),
         }

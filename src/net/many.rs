@@ -3,6 +3,7 @@
 use super::batch::{Batcher, Calls, SendCounters, Sent};
 use super::buffers::{self, Side};
 use super::connect::{forbid_fragments, mark};
+use super::place::Wildcard;
 use super::sys;
 use super::{Batching, MediaReceiver, NetError, ReceiveCounters, ReceiveOptions, SendOptions};
 use nix::errno::Errno;
@@ -19,7 +20,7 @@ const LONGEST: usize = 65_507;
 pub struct ManyOptions {
     /// The address to listen at; `[::]` is all addresses of both families.
     pub at: SocketAddr,
-    /// The interface to listen on if the address is a wildcard.
+    /// The interface that viewers come in by if the address is a wildcard, whatever addresses it has.
     pub interface: Option<super::Interface>,
     /// How many routers a datagram may pass, 1..=255.
     pub ttl: Option<u8>,
@@ -41,6 +42,7 @@ impl ManyOptions {
 /// Hears and answers many viewers. Nothing that the network does ends it.
 #[derive(Debug)]
 pub struct ManySocket {
+    options: ManyOptions,
     receiver: MediaReceiver,
     batcher: Batcher,
     /// Whether IPv4 addresses must be written as IPv6 ones (RFC 4291 section 2.5.5.2).
@@ -59,18 +61,30 @@ impl ManySocket {
         }
         let receive =
             ReceiveOptions { interface: options.interface.clone(), ..ReceiveOptions::new(options.at) };
-        let receiver = MediaReceiver::open(&receive)?;
-        let at = receiver.local_addr().unwrap_or(options.at);
-        let socket = receiver.socket_ref();
-        let families: &[SocketAddr] = &[(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()];
-        let both = at.is_ipv6() && at.ip().is_unspecified();
-        for family in families.iter().filter(|family| both || family.is_ipv4() == at.is_ipv4()) {
-            prepare(socket, *family, options).map_err(NetError::system("set up the socket", at))?;
-        }
-        buffers::ask(socket, Side::Send, options.send_buffer);
-        let offload = sys::get_int(socket, libc::SOL_UDP, libc::UDP_SEGMENT).is_ok();
+        let receiver = MediaReceiver::open_at(&receive, Wildcard::ComesInBy)?;
+        prepare_all(&receiver, options)?;
+        let offload = sys::get_int(receiver.socket_ref(), libc::SOL_UDP, libc::UDP_SEGMENT).is_ok();
         let best = if offload { Batching::Segmentation } else { Batching::Messages };
-        Ok(Self { receiver, batcher: Batcher::new(best, LONGEST), maps_v4: at.is_ipv6() })
+        let maps_v4 = options.at.is_ipv6();
+        Ok(Self { options: options.clone(), receiver, batcher: Batcher::new(best, LONGEST), maps_v4 })
+    }
+
+    /// Listens anew if the interface was unplugged and has returned. Says whether it does. Call about once a second; without an interface it costs nothing.
+    ///
+    /// The descriptor of [`as_fd`](Self::as_fd) is another one then.
+    ///
+    /// # Errors
+    ///
+    /// The interface is not there (yet), or the new socket could not be set up: call again later.
+    pub fn tend(&mut self) -> Result<bool, NetError> {
+        if self.options.interface.is_none() {
+            return Ok(false);
+        }
+        let renewed = self.receiver.renew_membership()?;
+        if renewed {
+            prepare_all(&self.receiver, &self.options)?;
+        }
+        Ok(renewed)
     }
 
     /// Takes what waits, at most one batch, as [`MediaReceiver::receive`] does.
@@ -141,6 +155,19 @@ impl ManySocket {
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.receiver.as_fd()
     }
+}
+
+/// Everything that a socket needs besides being there.
+fn prepare_all(receiver: &MediaReceiver, options: &ManyOptions) -> Result<(), NetError> {
+    let at = receiver.local_addr().unwrap_or(options.at);
+    let socket = receiver.socket_ref();
+    let families: &[SocketAddr] = &[(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()];
+    let both = at.is_ipv6() && at.ip().is_unspecified();
+    for family in families.iter().filter(|family| both || family.is_ipv4() == at.is_ipv4()) {
+        prepare(socket, *family, options).map_err(NetError::system("set up the socket", at))?;
+    }
+    buffers::ask(socket, Side::Send, options.send_buffer);
+    Ok(())
 }
 
 fn prepare(socket: &Socket, family: SocketAddr, options: &ManyOptions) -> io::Result<()> {

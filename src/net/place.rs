@@ -1,4 +1,4 @@
-//! Where a receiver listens: an address to bind, and a group to join on an interface.
+//! Where a receiver listens: an address to bind, an interface to bind to, a group to join on an interface.
 
 use super::group::GroupInterface;
 use super::links::{self, Link};
@@ -8,9 +8,20 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+/// What a wildcard address means where an interface is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wildcard {
+    /// The interface's own address, wherever what is sent to it comes in.
+    OwnAddress,
+    /// Whatever comes in by the interface, to any of its addresses, of both families if the wildcard is of both.
+    ComesInBy,
+}
+
 /// What the options mean with the interfaces as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
+    /// The one interface that is heard, by its name and index.
+    by: Option<(String, u32)>,
     /// What the socket is bound to: for a group, the group itself, so that nothing else sent to the
     /// port is heard.
     pub(super) bind: SocketAddr,
@@ -20,7 +31,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Looks the interface up.
-    pub(super) fn resolve(options: &ReceiveOptions) -> Result<Self, NetError> {
+    pub(super) fn resolve(options: &ReceiveOptions, wildcard: Wildcard) -> Result<Self, NetError> {
         let link = options.interface.as_ref().map(links::find).transpose()?;
         let mut bind = super::connect::scoped(options.at, link.as_ref())?;
         let scope = match bind {
@@ -28,11 +39,21 @@ impl Place {
             SocketAddr::V4(_) => 0,
         };
         let index = link.as_ref().map_or(scope, |l| l.index);
-        if let (true, Some(link)) = (bind.ip().is_unspecified(), &link) {
-            bind.set_ip(listen_address(link, options)?);
-            bind = super::connect::scoped(bind, Some(link))?;
+        let mut by = None;
+        if let (true, Some(link)) = (bind.ip().is_unspecified(), link) {
+            if wildcard == Wildcard::ComesInBy {
+                by = Some((link.name, link.index));
+            } else {
+                bind.set_ip(listen_address(&link, options)?);
+                bind = super::connect::scoped(bind, Some(&link))?;
+            }
         }
-        Ok(Self { bind, on: GroupInterface { address: None, index } })
+        Ok(Self { by, bind, on: GroupInterface { address: None, index } })
+    }
+
+    /// Whether a socket at the `other` place hears the same.
+    pub(super) fn is_bound_like(&self, other: &Self) -> bool {
+        (self.bind, &self.by) == (other.bind, &other.by)
     }
 
     /// Whether this is a group.
@@ -57,6 +78,9 @@ impl Place {
             socket.set_reuse_address(true).map_err(NetError::system("share the group's port", at))?;
         }
         hear_own_groups_only(&socket, at).map_err(NetError::system("leave out others' groups", at))?;
+        if let Some((name, _)) = &self.by {
+            hear_only(&socket, name, at)?;
+        }
         socket.bind(&SockAddr::from(at)).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => NetError::InUse { at },
             io::ErrorKind::AddrNotAvailable => NetError::NotHere { at, existing: links::existing() },
@@ -80,6 +104,18 @@ impl Place {
     pub(super) fn leave(&self, socket: &Socket) {
         self.on.leave(socket, self.bind);
     }
+}
+
+/// Leaves out what comes in elsewhere, also where a router of the kernel's kind would hand it over.
+fn hear_only(socket: &Socket, name: &str, at: SocketAddr) -> Result<(), NetError> {
+    socket.bind_device(Some(name.as_bytes())).map_err(|error| {
+        match error.raw_os_error().map(Errno::from_raw) {
+            // Since Linux 5.7 everybody may.
+            Some(Errno::EPERM) => NetError::OnlyRoot { interface: name.to_owned() },
+            Some(Errno::ENODEV) => NetError::Unreachable { to: at, error },
+            _ => NetError::System { doing: "listen on one interface", at, error },
+        }
+    })
 }
 
 /// The address of `link` to listen at: the one named, if one was.

@@ -1,7 +1,7 @@
 //! The receiving socket: batches, merged datagrams, group membership.
 
 use super::buffers::{self, Side};
-use super::place::Place;
+use super::place::{Place, Wildcard};
 use super::received::Memory;
 use super::sys::{self, MOST_MESSAGES, Received};
 use super::{NetError, Other, Ready, ReceiveCounters, ReceiveOptions};
@@ -26,6 +26,7 @@ const MOST_FAULTS: usize = 8;
 #[derive(Debug)]
 pub struct MediaReceiver {
     options: ReceiveOptions,
+    wildcard: Wildcard,
     place: Place,
     socket: Socket,
     /// Receive buffer granted \[bytes\].
@@ -47,10 +48,21 @@ impl MediaReceiver {
     ///
     /// A [`NetError`] that says what is wrong; [`NetError::is_passing`] tells whether waiting may help.
     pub fn open(options: &ReceiveOptions) -> Result<Self, NetError> {
-        let place = Place::resolve(options)?;
+        Self::open_at(options, Wildcard::OwnAddress)
+    }
+
+    /// As [`open`](Self::open), and if the address is a wildcard, `wildcard` says what that is on an interface.
+    pub(super) fn open_at(options: &ReceiveOptions, wildcard: Wildcard) -> Result<Self, NetError> {
+        let place = Place::resolve(options, wildcard)?;
         let (socket, granted) = Self::socket(&place, options)?;
+        let mut options = options.clone();
+        // Where the system chose one, it stays.
+        if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
+            options.at.set_port(bound.port());
+        }
         Ok(Self {
-            options: options.clone(),
+            options,
+            wildcard,
             place,
             socket,
             granted,
@@ -163,8 +175,8 @@ impl MediaReceiver {
     ///
     /// The interface or the route is not there (yet): the receiver stays as it was, call again later.
     pub fn renew_membership(&mut self) -> Result<bool, NetError> {
-        let place = Place::resolve(&self.options)?;
-        if place.bind != self.place.bind {
+        let place = Place::resolve(&self.options, self.wildcard)?;
+        if !place.is_bound_like(&self.place) {
             let (socket, granted) = Self::socket(&place, &self.options)?;
             (self.place, self.socket, self.granted, self.lost_seen) = (place, socket, granted, 0);
             return Ok(true);

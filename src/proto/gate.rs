@@ -26,6 +26,7 @@
 //! | messages that pass without a cookie | [`FREE_PER_WINDOW`] in [`WINDOW`]; then the gate is busy for [`BUSY_FOR`] |
 //! | messages that pass from one IPv4 address or IPv6 /64 | [`BURST`] at once, then one in [`PREFIX_COST`] |
 //! | more from one prefix, or while the gate is busy | get a cookie; with it, as many pass again |
+//! | messages with a cookie, from all prefixes | [`PROVEN_BURST`] at once, then one in [`PROVEN_COST`]; [`PROVEN_RESERVE`] of them are for where viewers are that have come in |
 //! | prefixes remembered | [`PREFIXES`]; those that fall on one place share its limit |
 //! | a cookie | holds for at most twice [`SECRET_LIFE`], for one address and port |
 //! | memory | fixed; nothing is kept of a message that does not pass |
@@ -63,6 +64,19 @@ pub const BURST: u32 = 5;
 pub const PREFIX_COST: Duration = Duration::from_millis(200);
 
 const PREFIX_RATE: Rate = Rate { each: PREFIX_COST, burst: BURST };
+
+/// Messages with a cookie that pass at once, whoever sends them: as many as there may be viewers, who all come
+/// back at once to a camera that was away.
+pub const PROVEN_BURST: u32 = 80;
+
+/// Another passes after so long. Each costs work with public keys, half a millisecond of a small board: whoever
+/// has many addresses must not have all of its time.
+pub const PROVEN_COST: Duration = Duration::from_millis(10);
+
+/// So many of them are kept for the addresses of viewers that are in.
+pub const PROVEN_RESERVE: u32 = 16;
+
+const PROVEN_RATE: Rate = Rate { each: PROVEN_COST, burst: PROVEN_BURST };
 
 /// Places in the table of prefixes.
 pub const PREFIXES: usize = 1024;
@@ -154,6 +168,8 @@ pub fn second_mac(cookie: &MacBytes, body: &[u8], first_mac: &MacBytes) -> MacBy
 pub struct Knock<'a> {
     /// Where it claims to come from.
     pub from: SocketAddr,
+    /// Whether a viewer is there that is in.
+    pub known: bool,
     /// All of it before the authenticators.
     pub body: &'a [u8],
     /// The first authenticator.
@@ -171,7 +187,7 @@ pub enum Verdict {
     Cookie([u8; SEALED_COOKIE_LEN]),
     /// No answer: whoever sent it does not know this camera's key.
     Stranger,
-    /// No answer: too many from that prefix, and with a cookie, so that it is no one else's doing.
+    /// No answer: too many with a cookie, from that prefix or from all.
     Limited,
 }
 
@@ -204,6 +220,8 @@ pub struct Gate {
     budgets: Box<[Budget]>,
     /// The same for messages with a cookie, which come from where they say.
     proven: Box<[Budget]>,
+    /// And for all of these together.
+    proven_by_all: Budget,
     counters: GateCounters,
 }
 
@@ -228,6 +246,7 @@ impl Gate {
             placing: key(placing),
             budgets: vec![Budget::FULL; PREFIXES].into_boxed_slice(),
             proven: vec![Budget::FULL; PREFIXES].into_boxed_slice(),
+            proven_by_all: Budget::FULL,
             counters: GateCounters::default(),
         }
     }
@@ -255,7 +274,9 @@ impl Gate {
         let from = knock.from.ip();
         if self.has_cookie(knock) {
             // A budget of its own: what comes from anyone in that address's name does not use it up.
-            return if self.spend(now, from, true) { Verdict::Pass } else { Verdict::Limited };
+            let reserve = if knock.known { 0 } else { PROVEN_RESERVE };
+            let passes = self.spend(now, from, true) && self.proven_by_all.spend(now, PROVEN_RATE, reserve);
+            return if passes { Verdict::Pass } else { Verdict::Limited };
         }
         if !busy && self.spend(now, from, false) {
             return Verdict::Pass;
@@ -356,7 +377,7 @@ fn address(ip: IpAddr) -> [u8; 16] {
 }
 
 /// What shares one limit: an IPv4 address, or an IPv6 /64, which is what one customer gets.
-fn prefix(ip: IpAddr) -> [u8; 16] {
+pub(super) fn prefix(ip: IpAddr) -> [u8; 16] {
     let mut bytes = address(ip);
     if ip.to_canonical().is_ipv6() {
         bytes[8..].fill(0);

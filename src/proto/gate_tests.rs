@@ -14,9 +14,19 @@ fn from(text: &str) -> SocketAddr {
 }
 
 fn knock(gate: &mut Gate, now: Instant, from: SocketAddr, cookie: Option<MacBytes>) -> Verdict {
+    knock_known(gate, now, from, cookie, false)
+}
+
+fn knock_known(
+    gate: &mut Gate,
+    now: Instant,
+    from: SocketAddr,
+    cookie: Option<MacBytes>,
+    known: bool,
+) -> Verdict {
     let first = GateKeys::new(&CAMERA).first_mac(BODY);
     let second = cookie.map_or([0; MAC_LEN], |cookie| second_mac(&cookie, BODY, &first));
-    let knock = Knock { from, body: BODY, first_mac: &first, second_mac: &second };
+    let knock = Knock { from, known, body: BODY, first_mac: &first, second_mac: &second };
     gate.judge(now, &knock, |bytes| bytes.fill(0x42))
 }
 
@@ -35,13 +45,38 @@ fn who_does_not_know_the_camera_gets_no_answer() {
     let mut gate = gate();
     let first = GateKeys::new(&[8; 32]).first_mac(BODY);
     for _ in 0..1000 {
-        let stranger =
-            Knock { from: from("192.0.2.1:5"), body: BODY, first_mac: &first, second_mac: &[0; MAC_LEN] };
+        let stranger = Knock {
+            from: from("192.0.2.1:5"),
+            known: false,
+            body: BODY,
+            first_mac: &first,
+            second_mac: &[0; MAC_LEN],
+        };
         assert_eq!(gate.judge(START, &stranger, |_| panic!("no randomness is spent")), Verdict::Stranger);
     }
     // Nor do they make the gate busy for others.
     assert_eq!(knock(&mut gate, START, from("192.0.2.1:5"), None), Verdict::Pass);
     assert_eq!(gate.counters(), GateCounters { passed: 1, strangers: 1000, ..GateCounters::default() });
+}
+
+#[test]
+fn whoever_has_many_addresses_does_not_have_all_of_the_time() {
+    let mut gate = gate();
+    let mut now = START;
+    let address = |nth: u32| SocketAddr::from((nth.to_be_bytes(), 5));
+    let passes = |gate: &mut Gate, now, nth, known| {
+        let cookie = cookie_for(gate, now, address(nth));
+        knock_known(gate, now, address(nth), Some(cookie), known) == Verdict::Pass
+    };
+    let first = 0x0a00_0000;
+    let passed = (first..first + 500).filter(|nth| passes(&mut gate, now, *nth, false)).count();
+    assert_eq!(passed, (PROVEN_BURST - PROVEN_RESERVE) as usize);
+    // A viewer that is in comes in again all the same.
+    assert!(passes(&mut gate, now, 0x0b00_0000, true));
+    now += PROVEN_COST * 2;
+    assert!(passes(&mut gate, now, 0x0b00_0001, false));
+    assert!(!passes(&mut gate, now, 0x0b00_0002, false));
+    assert!(gate.counters().limited >= 436);
 }
 
 #[test]
@@ -135,7 +170,7 @@ proptest! {
         let mut changed = body.clone();
         *at.get_mut(&mut changed) ^= 1;
         let mut gate = gate();
-        let knock = Knock { from: from("192.0.2.1:5"), body: &changed, first_mac: &first, second_mac: &[0; MAC_LEN] };
+        let knock = Knock { from: from("192.0.2.1:5"), known: false, body: &changed, first_mac: &first, second_mac: &[0; MAC_LEN] };
         prop_assert_eq!(gate.judge(START, &knock, |_| ()), Verdict::Stranger);
     }
 }

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! where the frame header is bytes 24 to 47 of the datagram. The manifest's own packet number is left out: each
-//! is sent twice, ahead of the frame and near its end, and the signature made once. But the plan says which
-//! packet number each datagram of the frame has; so nobody else can move one to another number and have the
-//! replay window shut out what is to come.
+//! is sent twice, ahead of the frame and near its end, and the signature made once. But the plan gives the packet
+//! number of the frame's first datagram, and with it the two of each manifest: at any other number one is refused.
+//! So nobody can seal a genuine one again where it would take the place of what is to come.
 //!
 //! A shard's hash is BLAKE3 of its plaintext and, in two bytes, its next restart interval, cut to 128 bits. Tags of ChaCha20-Poly1305 would not do: a holder
 //! of the key can make another text with the same tag.

@@ -136,6 +136,24 @@ fn channels_are_not_searched_from_one_address() {
 }
 
 #[test]
+fn channels_are_not_searched_from_one_network_of_ipv6() {
+    let mut scene = scene(9, true);
+    let hello = scene.run.poll_transmit(NOW).unwrap();
+    let mut ask = |network: u16, host: u16, channel: Option<u32>| {
+        let mut body = hello.body;
+        if let Some(channel) = channel {
+            body[..4].copy_from_slice(&channel.to_be_bytes());
+        }
+        let from = IpAddr::from([0x2001, 0xdb8, 0, network, 0, 0, 0, host]);
+        let heard = Pairing { body, ..hello };
+        matches!(scene.offer.handle(NOW, from, &heard, &mut scene.random), Said::Reply(_))
+    };
+    (1..=u16::from(WRONG_CHANNELS)).for_each(|nth| assert!(!ask(1, nth, Some(nth.into()))));
+    assert!(!ask(1, 999, None), "another host of the same network");
+    assert!(ask(2, 1, None));
+}
+
+#[test]
 fn a_guess_from_where_no_answer_arrives_costs_no_try() {
     let mut scene = scene(7, true);
     let hello = scene.run.poll_transmit(NOW).unwrap();
@@ -157,7 +175,7 @@ fn a_code_does_not_outlive_its_time() {
 }
 
 #[test]
-fn a_lost_last_word_is_said_again_and_a_failed_store_leaves_the_code_open() {
+fn a_lost_last_word_is_said_again() {
     let mut scene = scene(5, true);
     let mut now = NOW;
     let mut confirmation = None;
@@ -183,16 +201,34 @@ fn a_lost_last_word_is_said_again_and_a_failed_store_leaves_the_code_open() {
     assert_eq!(again, confirmation);
     assert_eq!(scene.offer.handle(now, VIEWER, &again, &mut scene.random), Said::Reply(last));
     assert_eq!(scene.run.handle(now, &last), Output::Paired(scene.camera));
+}
 
-    let mut scene = self::scene(6, true);
-    for _ in 0..3 {
-        let said = scene.run.poll_transmit(NOW).unwrap();
-        if let Said::Reply(reply) = scene.offer.handle(NOW, VIEWER, &said, &mut scene.random) {
-            scene.run.handle(NOW, &reply);
+#[test]
+fn of_two_viewers_with_the_code_one_is_stored() {
+    let mut scene = scene(6, true);
+    let code = scene.offer.code().clone();
+    scene.offer.next_run_now();
+    let mut other = Run::new(&code, scene.viewer, NOW, &mut scene.random);
+    let mut confirmations = Vec::new();
+    for run in [&mut scene.run, &mut other] {
+        scene.offer.next_run_now();
+        for _ in 0..2 {
+            let said = run.poll_transmit(NOW).unwrap();
+            let Said::Reply(reply) = scene.offer.handle(NOW, VIEWER, &said, &mut scene.random) else {
+                panic!("both know the code")
+            };
+            run.handle(NOW, &reply);
         }
+        confirmations.push(run.poll_transmit(NOW).unwrap());
     }
-    scene.offer.not_stored();
-    assert!(matches!(scene.offer.state(NOW), OfferState::Open(..)));
+    let mut confirm = |nth: usize| scene.offer.handle(NOW, VIEWER, &confirmations[nth], &mut scene.random);
+    assert!(matches!(confirm(0), Said::Store(_)));
+    assert_eq!(confirm(1), Said::Nothing, "the first is being stored");
+    assert_eq!(confirm(0), Said::Nothing);
+    assert!(scene.offer.stored().is_some());
+    let mut confirm = |nth: usize| scene.offer.handle(NOW, VIEWER, &confirmations[nth], &mut scene.random);
+    assert!(matches!(confirm(0), Said::Reply(_)));
+    assert_eq!(confirm(1), Said::Nothing, "the code has been used");
 }
 
 #[test]

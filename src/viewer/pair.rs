@@ -8,8 +8,10 @@ use super::cameras::find::called;
 use crate::clock;
 use crate::commands::{say, state};
 use crate::exit::RunError;
-use crate::keys::cameras::{Camera, CamerasFile};
+use crate::keys::cameras::{Camera, CamerasFile, CamerasList};
+use crate::keys::list::ListError;
 use crate::keys::{KernelRandom, identity};
+use crate::proto::identity::PublicKey;
 use crate::proto::pairing::{Code, Failure, Output, Partner, Run};
 use crate::time::{Duration, Instant};
 use crate::wire::pairing::Pairing;
@@ -27,13 +29,16 @@ pub fn pair(args: &PairArgs) -> Result<(), RunError> {
     let code: Code = args.code.parse().map_err(|why| RunError::Usage(format!("CODE: {why}")))?;
     let folder = state(args.state.as_deref())?;
     let own = identity::load_or_create(&folder).map_err(RunError::failed)?;
+    // What keeps the camera from being remembered is told before the code is used up.
+    let mut book = CamerasFile::new(folder);
+    book.read()?;
     let addresses = addresses(&args.camera)?;
     let name = args.name.unwrap_or_else(own_name);
     let own = Partner { key: own.secret.public(), name, role: Role::View };
     let mut last = RunError::Failed(format!("{} has no address", args.camera));
     for address in addresses {
         match exchange(address, &code, own) {
-            Ok(camera) => return remember(&CamerasFile::new(folder), args.save_as, camera, address),
+            Ok(camera) => return remember(&book, args.save_as, camera, address),
             Err((Failure::NoAnswer, why)) => last = why,
             // The camera was there; another address of it would only use up another of the three tries.
             Err((_, why)) => return Err(why),
@@ -132,28 +137,72 @@ fn remember(
     camera: Partner,
     address: SocketAddr,
 ) -> Result<(), RunError> {
-    let name = save_as.unwrap_or(camera.name);
-    file.edit(|book| {
-        let known = book.by_key(&camera.key).map(|known| known.name);
-        if let Some(before) = known.filter(|before| *before != name) {
-            book.remove(before);
-        }
-        let mut entry = Camera::new(name, camera.key);
-        entry.reached_at(address);
-        if book.by_name(name).is_some_and(|other| other.key == camera.key) {
-            book.put(entry)
-        } else {
-            book.add(entry)
-        }
-    })
-    .map_err(|why| {
-        RunError::Failed(format!(
-            "paired, but the camera cannot be remembered: {why}; pair again with --as NAME"
-        ))
-    })?;
+    let wanted = save_as.unwrap_or(camera.name);
+    let name = file
+        .edit(|book| keep(book, wanted, save_as.is_some(), camera.key, address))
+        .map_err(|why| RunError::Failed(format!("paired, but the camera cannot be remembered: {why}")))?;
+    if save_as.is_some_and(|wanted| wanted != name) {
+        say(&format!("Another camera is called {wanted} here.\n"))?;
+    }
     say(&format!(
         "Paired with {name} at {address}; you may {}. Its key's fingerprint is {}. Watch it with\n  sealview connect {name}\n",
         camera.role,
         camera.key.fingerprint()
     ))
+}
+
+/// Puts the camera into the book under the name that was asked for or, if it is not in there yet, a free one like
+/// the `wanted` name.
+fn keep(
+    book: &mut CamerasList,
+    wanted: Name,
+    is_asked_for: bool,
+    key: PublicKey,
+    address: SocketAddr,
+) -> Result<Name, ListError> {
+    let before = book.by_key(&key).cloned();
+    if let Some(mut entry) = before {
+        if !is_asked_for || entry.name == wanted {
+            entry.reached_at(address);
+            let name = entry.name;
+            return book.put(entry).map(|()| name);
+        }
+        book.remove(entry.name);
+    }
+    let mut entry = Camera::new(book.free_name(wanted), key);
+    entry.reached_at(address);
+    let name = entry.name;
+    book.add(entry).map(|()| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_costs_no_code_and_no_other_camera() {
+        let mut book = CamerasList::new();
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let at = |host: u8| SocketAddr::from(([10, 0, 0, host], DEFAULT_PORT));
+        let key = |number: u8| PublicKey::from_bytes([number; 32]);
+        // (wanted, asked for, key; called)
+        let cases = [
+            ("barn", false, 1, "barn"),
+            ("barn", false, 2, "barn-2"),
+            ("barn", true, 3, "barn-3"),
+            // Paired again, each keeps the name that it has here, unless another one is asked for.
+            ("barn", false, 2, "barn-2"),
+            ("stable", false, 2, "barn-2"),
+            ("stable", true, 2, "stable"),
+            ("stable", true, 2, "stable"),
+            ("barn", true, 2, "barn-2"),
+        ];
+        for (nth, (wanted, is_asked_for, number, called)) in cases.into_iter().enumerate() {
+            let kept = keep(&mut book, name(wanted), is_asked_for, key(number), at(nth as u8)).unwrap();
+            assert_eq!(kept.as_str(), called, "case {nth}");
+            let entry = book.by_key(&key(number)).unwrap();
+            assert_eq!((entry.name, entry.addresses[0]), (name(called), at(nth as u8)));
+        }
+        assert_eq!(book.len(), 3);
+    }
 }

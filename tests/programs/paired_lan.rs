@@ -33,11 +33,20 @@ struct Hall {
 impl Hall {
     /// The camera lets in those who watch; `args` are its own, `each` those of a viewer.
     fn open(name: &str, viewers: &[&'static str], args: &str, each: &str) -> Option<Self> {
+        let mut hall = Self::dark(name, viewers, args, true)?;
+        hall.all_watch(viewers, each);
+        Some(hall)
+    }
+
+    /// The same, and nobody watches yet; `plugged`: the camera has a network.
+    fn dark(name: &str, viewers: &[&'static str], args: &str, plugged: bool) -> Option<Self> {
         let hosts = [&["cam", "s"], viewers].concat();
         let lab = Lab::new(&hosts)?;
         lab.ip("s", "link add switch type bridge mcast_snooping 0");
         lab.ip("s", "link set switch up");
-        plug(&lab, "cam", CAMERA);
+        if plugged {
+            plug(&lab, "cam", CAMERA);
+        }
         let room = Room::new(name);
         let run = |line: &str, program: &str| {
             let ended = Program::start(room.command(program, line, "")).succeeds();
@@ -52,16 +61,24 @@ impl Hall {
             run(&format!("cameras add barn {key} {CAMERA}:5004 --state @{host}"), SEALVIEW);
         }
         lab.enter("cam");
-        let line = "serve --listen 0.0.0.0:5004 --name barn --state @camera --control @control";
+        let line = "serve --name barn --state @camera --control @control";
         let source = format!("--stats-json @camera.json --source pattern:160x120@30 {args}");
         let camera = Program::start(room.command(SEALCAM, line, &source));
         camera.wait_for("source: ");
-        let mut hall = Self { lab, room, camera, key, viewers: Vec::new() };
+        Some(Self { lab, room, camera, key, viewers: Vec::new() })
+    }
+
+    fn all_watch(&mut self, viewers: &[&'static str], each: &str) {
         for host in viewers {
-            hall.watch(host, each);
+            self.watch(host, each);
         }
-        viewers.iter().for_each(|host| hall.goes_on(host));
-        Some(hall)
+        viewers.iter().for_each(|host| self.goes_on(host));
+    }
+
+    /// The camera has another address on its interface.
+    fn moves(&self, to: &str) {
+        self.lab.ip("cam", "addr flush dev e-cam");
+        self.lab.ip("cam", &format!("addr add {to}/24 dev e-cam"));
     }
 
     fn watch(&mut self, host: &'static str, args: &str) {
@@ -127,51 +144,84 @@ fn eight_watch_one_is_removed_and_one_moves() {
     hall.close();
 }
 
-#[test]
-fn a_group_is_sent_to_once_and_handshakes_stay_with_the_camera() {
-    let group = "--group 239.255.78.1:5006 --interface e-cam";
-    let each = "--multicast --interface MINE";
-    let Some(hall) = Hall::open("hall-group", &VIEWERS[..4], group, each) else { return };
+const GROUP: &str = "--group 239.255.78.1:5006";
+const IN_GROUP: &str = "--multicast --interface MINE";
+
+/// Four have each frame, and it was sent once: the small words of each aside.
+fn assert_sent_once(hall: &Hall) {
     let sent = || hall.room.newest("camera.json");
     let (before, viewers) = (sent(), VIEWERS[..4].iter().map(|host| hall.whole(host)).collect::<Vec<_>>());
     VIEWERS[..4].iter().for_each(|host| hall.goes_on(host));
     wait_until("figures have come", || sent().n("frames") > before.n("frames") + 30);
-    // Four have each frame, and it was sent once: the small words of each aside.
     let now = sent();
     let frames = now.n("frames") - before.n("frames");
     let bytes = now.n("datagram_bytes") - before.n("datagram_bytes");
     let frame_bytes = now.n("frame_bytes") - before.n("frame_bytes");
     eprintln!("{frames} frames of {frame_bytes} bytes in {bytes} bytes of datagrams for {viewers:?}");
     assert!(bytes < frame_bytes * 2, "{bytes} bytes for {frame_bytes} bytes of frames");
+}
+
+#[test]
+fn a_group_is_sent_to_once_and_goes_on_from_the_cameras_next_address() {
+    let args = format!("{GROUP} --interface e-cam");
+    let Some(hall) = Hall::open("hall-group", &VIEWERS[..4], &args, IN_GROUP) else { return };
+    assert_sent_once(&hall);
+    hall.moves("10.78.1.150");
+    hall.camera.wait_for("the group: this machine's address changed");
+    for host in &VIEWERS[..4] {
+        hall.viewer(host).wait_for("barn is at 10.78.1.150:5004 now");
+    }
+    assert_sent_once(&hall);
     hall.close();
 }
 
 #[test]
+fn a_camera_that_was_started_without_a_network_is_watched_once_it_has_one() {
+    for (name, interface) in [("hall-early", ""), ("hall-early-on", "--interface e-cam")] {
+        let plugged = !interface.is_empty();
+        let args = format!("{GROUP} {interface}");
+        let Some(mut hall) = Hall::dark(name, &VIEWERS[..4], &args, plugged) else { return };
+        if plugged {
+            // The interface was there, and is another one now.
+            hall.lab.ip("cam", "link del e-cam");
+            hall.camera.wait_for("viewers cannot come in for now: no network interface e-cam");
+        } else {
+            hall.camera.wait_for("no way to 239.255.78.1:5006 for now");
+        }
+        plug(&hall.lab, "cam", CAMERA);
+        if !plugged {
+            hall.lab.ip("cam", "route add default dev e-cam");
+        }
+        hall.all_watch(&VIEWERS[..4], IN_GROUP);
+        assert_sent_once(&hall);
+        hall.close();
+    }
+}
+
+#[test]
 fn a_camera_that_has_another_address_is_found_by_its_name() {
-    let Some(mut hall) = Hall::open("hall-found", &["v1"], "", "") else { return };
-    let moves = |hall: &Hall, to: &str| {
-        hall.lab.ip("cam", "addr flush dev e-cam");
-        hall.lab.ip("cam", &format!("addr add {to}/24 dev e-cam"));
-    };
-    // While it is watched.
-    let start = clock::now();
-    moves(&hall, "10.78.1.150");
-    hall.viewer("v1").wait_for("barn is at 10.78.1.150:5004 now");
-    hall.goes_on("v1");
-    eprintln!("a camera that has moved is followed after {:?}", since(start));
-    // While nobody watches.
-    hall.viewers.pop().unwrap().1.ends_well();
-    moves(&hall, "10.78.1.151");
-    hall.lab.enter("v1");
-    let found = Program::start(hall.room.command(SEALVIEW, "cameras find --state @v1", "")).succeeds();
-    let found = String::from_utf8(found.output).unwrap();
-    assert!(found.contains("barn") && found.contains("10.78.1.151:5004"), "{found}");
-    let start = clock::now();
-    hall.watch("v1", "");
-    hall.viewer("v1").wait_for("10.78.1.151:5004");
-    hall.goes_on("v1");
-    eprintln!("one that has moved meanwhile is found after {:?}", since(start));
-    hall.close();
+    for (name, args) in [("hall-found", ""), ("hall-found-on", "--interface e-cam")] {
+        let Some(mut hall) = Hall::open(name, &["v1"], args, "") else { return };
+        // While it is watched.
+        let start = clock::now();
+        hall.moves("10.78.1.150");
+        hall.viewer("v1").wait_for("barn is at 10.78.1.150:5004 now");
+        hall.goes_on("v1");
+        eprintln!("a camera that has moved is followed after {:?}", since(start));
+        // While nobody watches.
+        hall.viewers.pop().unwrap().1.ends_well();
+        hall.moves("10.78.1.151");
+        hall.lab.enter("v1");
+        let found = Program::start(hall.room.command(SEALVIEW, "cameras find --state @v1", "")).succeeds();
+        let found = String::from_utf8(found.output).unwrap();
+        assert!(found.contains("barn") && found.contains("10.78.1.151:5004"), "{found}");
+        let start = clock::now();
+        hall.watch("v1", "");
+        hall.viewer("v1").wait_for("10.78.1.151:5004");
+        hall.goes_on("v1");
+        eprintln!("one that has moved meanwhile is found after {:?}", since(start));
+        hall.close();
+    }
 }
 
 /// Datagrams a second.

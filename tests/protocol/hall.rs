@@ -23,7 +23,10 @@ use crate::world::START;
 
 pub(crate) const CAMERA: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 5000);
-pub(crate) const MAX_FRAME: usize = 6_000;
+/// Five manifests.
+pub(crate) const MAX_FRAME: usize = 30_000;
+/// Most frames are no longer: they have one manifest.
+const USUAL_FRAME: usize = 6_000;
 const DATAGRAM: usize = 576;
 /// A removed viewer may still see what was sealed so long after its removal.
 const AFTER_REMOVAL: Duration = Duration::from_millis(500);
@@ -48,6 +51,8 @@ pub(crate) struct Hall {
     pub(crate) stream: StreamId,
     /// All datagrams that the camera has sent, if anyone records them.
     pub(crate) recorded: Option<Vec<Vec<u8>>>,
+    /// Bytes of a frame, if that is not left to chance.
+    pub(crate) frame_len: Option<usize>,
     next_frame: Instant,
     sent: Vec<(u64, usize, Instant)>,
     out: Vec<u8>,
@@ -132,6 +137,7 @@ impl Hall {
             events: vec![],
             stream,
             recorded: None,
+            frame_len: None,
             next_frame: START,
             sent: vec![],
             out: vec![0; Control::MAX_DATAGRAM],
@@ -290,7 +296,9 @@ impl Hall {
         if let Some((epoch, key)) = self.group.take_media_key(self.sender.sealed_under_key()) {
             self.sender.set_key(epoch, &key);
         }
-        let (seed, len) = (self.random.next(), self.random.between(1, MAX_FRAME));
+        let longest = if self.random.chance(0.1) { MAX_FRAME } else { USUAL_FRAME };
+        let (seed, len) = (self.random.next(), self.random.between(1, longest));
+        let len = self.frame_len.unwrap_or(len);
         let bytes = Random::new(seed).bytes(len);
         self.sent.push((seed, len, self.now));
         let frame =
@@ -302,7 +310,12 @@ impl Hall {
         while let Transmit::Run { bytes, datagram } = self.sender.poll_transmit(self.now) {
             let (run, len) = (bytes.to_vec(), bytes.len());
             self.sender.transmitted(len);
-            let recipients = self.group.recipients().to_vec();
+            let mut recipients = self.group.recipients().to_vec();
+            // Those who were removed listen on: to the others' Wi-Fi, or to the group.
+            let removed = self.viewers.iter().filter(|viewer| viewer.removed_at.is_some());
+            recipients.extend(removed.map(|viewer| viewer.address));
+            recipients.sort_unstable();
+            recipients.dedup();
             for datagram in run.chunks(datagram) {
                 if let Some(recorded) = &mut self.recorded {
                     recorded.push(datagram.to_vec());

@@ -81,12 +81,22 @@ fn cookie_reply(opening: &Opening<'_>, from: SocketAddr, nonce: &[u8]) -> Cookie
     let mut gate = Gate::new(camera().public().as_bytes(), &secrets, START);
     for nth in 0..=FREE_PER_WINDOW {
         let from = SocketAddr::from(([198, 51, 100, nth as u8], 1));
-        let knock =
-            Knock { from, body: opening.body, first_mac: opening.first_mac, second_mac: opening.second_mac };
+        let knock = Knock {
+            from,
+            known: false,
+            body: opening.body,
+            first_mac: opening.first_mac,
+            second_mac: opening.second_mac,
+        };
         gate.judge(START, &knock, |bytes| bytes.fill(0));
     }
-    let knock =
-        Knock { from, body: opening.body, first_mac: opening.first_mac, second_mac: opening.second_mac };
+    let knock = Knock {
+        from,
+        known: false,
+        body: opening.body,
+        first_mac: opening.first_mac,
+        second_mac: opening.second_mac,
+    };
     let GateVerdict::Cookie(sealed) = gate.judge(START, &knock, |bytes| bytes.copy_from_slice(nonce)) else {
         panic!("it is busy")
     };
@@ -95,7 +105,13 @@ fn cookie_reply(opening: &Opening<'_>, from: SocketAddr, nonce: &[u8]) -> Cookie
     assert!(initiator.take_cookie(&reply));
     let datagram = initiator.opening();
     let again = Opening::parse(&datagram).unwrap();
-    let knock = Knock { from, body: again.body, first_mac: again.first_mac, second_mac: again.second_mac };
+    let knock = Knock {
+        from,
+        known: false,
+        body: again.body,
+        first_mac: again.first_mac,
+        second_mac: again.second_mac,
+    };
     assert_eq!(gate.judge(START, &knock, |_| ()), GateVerdict::Pass);
     reply
 }

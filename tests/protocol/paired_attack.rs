@@ -2,17 +2,20 @@
 
 use std::net::SocketAddr;
 
+use sealcam::proto::connection::Handled;
 use sealcam::proto::group::{HALF_OPEN, Ignored};
 use sealcam::proto::handshake::Initiator;
 use sealcam::proto::identity::StaticSecret;
 use sealcam::proto::manifest::Signer;
+use sealcam::proto::outcome::Accepted;
 use sealcam::proto::random::Random as _;
+use sealcam::proto::seal::Seal;
 use sealcam::proto::sender::{OutgoingFrame, Sender, SenderSettings, Transmit};
 use sealcam::time::Duration;
-use sealcam::wire::{Flags, SessionId};
+use sealcam::wire::{DatagramType, Flags, MediaHeader, PublicHeader, SessionId, TAG_LEN};
 
 use crate::hall::{CAMERA, Hall, MAX_FRAME};
-use crate::link::Conditions;
+use crate::link::{Conditions, Loss};
 use crate::random::Random;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -186,6 +189,85 @@ fn a_viewer_cannot_make_another_see_its_own_frames() {
             assert!(after.not_signed > before.not_signed, "{after:?}");
         }
     }
+}
+
+/// `datagram` sealed again by an insider, as packet `packet`.
+fn sealed_again(seal: &Seal, datagram: &[u8], packet: u64) -> Vec<u8> {
+    let public = PublicHeader::parse(datagram).unwrap();
+    let (head, sealed) = datagram.split_at(MediaHeader::LEN);
+    let mut plain = vec![0; sealed.len() - TAG_LEN];
+    seal.open(public.packet, head, sealed, &mut plain).unwrap();
+    let mut again = head.to_vec();
+    again[16..24].copy_from_slice(&packet.to_be_bytes());
+    let mut body = vec![0; sealed.len()];
+    seal.seal(packet, &again, &plain, &mut body);
+    again.extend(body);
+    again
+}
+
+#[test]
+fn what_the_camera_has_said_shuts_nothing_out_when_it_is_sealed_again_as_something_else() {
+    let mut hall = watched(8, 2);
+    hall.frame_len = Some(MAX_FRAME);
+    // What comes next does not reach the first viewer by itself.
+    hall.viewers[0].down.set_conditions(Conditions { loss: Loss::Random(1.0), ..Conditions::CLEAN });
+    hall.recorded = Some(vec![]);
+    let sent = hall.frames_sent();
+    while hall.frames_sent() == sent {
+        hall.run_for(Duration::from_millis(1));
+    }
+    hall.run_for(Duration::from_millis(150));
+    assert_eq!(hall.frames_sent(), sent + 1);
+    let frame = hall.recorded.take().unwrap();
+    let number = |datagram: &Vec<u8>| PublicHeader::parse(datagram).unwrap().packet;
+    let is_manifest = |datagram: &&Vec<u8>| DatagramType::of(datagram) == Ok(DatagramType::Manifest);
+    let manifests: Vec<_> = frame.iter().filter(is_manifest).collect();
+    let shards: Vec<_> = frame.iter().filter(|one| !is_manifest(one)).collect();
+    assert!(manifests.len() >= 2 * 3 && shards.len() > 40, "{} and {}", manifests.len(), shards.len());
+
+    let seal = Seal::new(&hall.insider_key(1).1);
+    let (now, connection) = (hall.now, hall.viewers[0].connection.as_mut().unwrap());
+    // Each manifest in the place of all others, each shard in that of a manifest, a manifest in that of each shard.
+    let others = |one: &Vec<u8>| {
+        let (own, all) = (number(one), &manifests);
+        // A manifest has two numbers, half of all apart.
+        let at = all.iter().position(|other| number(other) == own).unwrap() + all.len() / 2;
+        let twin = number(all[at % all.len()]);
+        all.iter()
+            .map(|other| number(other))
+            .filter(|other| *other != own && *other != twin)
+            .collect::<Vec<_>>()
+    };
+    let mut forged: Vec<Vec<u8>> = vec![];
+    for one in &manifests {
+        forged.extend(others(one).into_iter().map(|packet| sealed_again(&seal, one, packet)));
+    }
+    forged.extend(shards.iter().map(|at| sealed_again(&seal, manifests[0], number(at))));
+    let before = connection.counters().not_signed;
+    for datagram in &forged {
+        assert!(connection.handle(now, CAMERA, datagram).is_err(), "packet {}", number(datagram));
+    }
+    assert_eq!(connection.counters().not_signed, before + forged.len() as u64);
+    for (at, shard) in manifests.iter().zip(&shards) {
+        // It waits for its manifest, which will tell.
+        let handled = connection.handle(now, CAMERA, &sealed_again(&seal, shard, number(at)));
+        assert_eq!(handled, Ok(Handled::Media(Accepted::Shard)));
+    }
+    // And then what the camera has sent, of which nothing was shut out.
+    let mut whole = false;
+    for datagram in &frame {
+        let handled = connection.handle(now, CAMERA, datagram);
+        whole |= handled == Ok(Handled::Media(Accepted::Frame));
+        assert!(whole || handled.is_ok(), "packet {}: {handled:?}", number(datagram));
+    }
+    assert!(whole);
+    assert_eq!(
+        connection.take_frame(&mut vec![0; MAX_FRAME].into_boxed_slice()).map(|info| info.len),
+        Some(MAX_FRAME)
+    );
+    hall.viewers[0].down.set_conditions(Conditions::CLEAN);
+    hall.run_for(SECOND);
+    assert!(hall.watches(0));
 }
 
 #[test]

@@ -160,6 +160,11 @@ pub enum PairingState {
         /// What it may do.
         role: String,
     },
+    /// A viewer has used it and could not be stored, so it is not let in; the code holds no longer.
+    Failed {
+        /// What kept it from being stored.
+        why: String,
+    },
     /// Too many wrong codes came.
     Burnt,
     /// Nobody has used it in time, or it was closed.

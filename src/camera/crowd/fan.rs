@@ -1,12 +1,14 @@
 //! One run of datagrams to all who watch.
 //!
-//! One socket serves all, so its buffer fills with what the slowest device lets out. A run for which there is no
+//! One socket serves all but the group, so its buffer fills with what the slowest device lets out. A run for which there is no
 //! room is waited for once; a viewer whose turn comes twice in vain is passed over for that run, and the next
 //! run begins with the viewer after it, so that it is not always the same ones who lose.
 
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 
-use crate::net::{ManySocket, MediaSender, Outcome, SendCounters, Sent};
+use crate::net::{ManySocket, MediaSender, Outcome, SendCounters, Sent, Tended};
+use crate::time::Instant;
 
 /// Sends a run to each viewer in turn.
 pub(super) struct Fan {
@@ -98,6 +100,17 @@ impl Fan {
         }
         self.first = self.first.wrapping_add(1);
         Sent { bytes: std::mem::take(&mut self.len), outcome: Outcome::All }
+    }
+
+    /// Mends the way to the group, if there is one.
+    pub(super) fn tend(&mut self, now: Instant) -> Option<Tended> {
+        self.multicast.as_mut()?.tend(now)
+    }
+
+    /// The group's socket, if that is the one which had no room.
+    pub(super) fn full(&self) -> Option<BorrowedFd<'_>> {
+        let next = self.to.get((self.first + self.done) % self.to.len().max(1))?;
+        self.multicast.as_ref().filter(|_| self.len != 0 && next.ip().is_multicast()).map(MediaSender::as_fd)
     }
 
     /// The largest datagram that the path of some viewer carries, if one was too large for it since this was

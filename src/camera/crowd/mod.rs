@@ -4,12 +4,14 @@
 //! |---|---|
 //! | here | what is due in a turn: datagrams, the list, words for the log |
 //! | `fan` | one run to all viewers |
+//! | `sockets` | where viewers come to, the group, what the local network is told |
 //! | `list` | who may come in |
 //! | `pairing` | a code that is open, and who has used it |
 
 mod fan;
 mod list;
 mod pairing;
+mod sockets;
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
@@ -21,8 +23,8 @@ use crate::exit::RunError;
 use crate::keys::KernelRandom;
 use crate::keys::state::StateFolder;
 use crate::keys::viewers::ViewersFile;
-use crate::net::discovery::{Announcing, Service};
-use crate::net::{ManyOptions, ManySocket, MediaSender, SendCounters, Sent};
+use crate::net::discovery::Announcing;
+use crate::net::{ManySocket, SendCounters, Sent};
 use crate::proto::group::{
     Asked, Event, Group, GroupCounters, GroupSettings, Request, StreamFacts, ViewerStatus,
 };
@@ -39,6 +41,9 @@ const BATCHES: usize = 2;
 /// How often it is looked at whether the list has changed, and what the local network asks.
 const LIST_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often it is looked at whether the interface is still the same.
+const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A media key serves for so long.
 const KEY_LIFE: Duration = Duration::from_secs(120);
 
@@ -53,6 +58,9 @@ pub struct Crowd {
     list: ViewersFile,
     state: StateFolder,
     look_at: Instant,
+    listen_at: Instant,
+    /// Why nobody can come in, so that it is said once.
+    deaf: Option<String>,
     /// What is wrong with the list, so that it is said once.
     trouble: Option<String>,
     asked: heapless::Deque<Asked, ASKED>,
@@ -84,41 +92,6 @@ pub fn machine_name() -> Name {
         .unwrap_or_else(|| "camera".parse().unwrap_or_else(|_| unreachable!("it is a name")))
 }
 
-/// What tells the local network where the camera is, unless that is unwanted or nobody there could come.
-fn announcing(
-    config: &StreamConfig,
-    paired: &PairedSettings,
-    name: Name,
-    own: PublicKey,
-    port: u16,
-    now: Instant,
-) -> Option<Announcing> {
-    let service = Service::new(name, port, &own.fingerprint().to_string());
-    let announcing = || Announcing::new(service, paired.listen.ip(), config.send.interface.as_ref(), now);
-    paired.announce.then(announcing).flatten()
-}
-
-fn listen(config: &StreamConfig, paired: &PairedSettings) -> Result<ManySocket, RunError> {
-    let options = ManyOptions {
-        interface: config.send.interface.clone(),
-        ttl: config.send.ttl.filter(|_| paired.group.is_none()),
-        dscp: config.send.dscp,
-        ..ManyOptions::new(paired.listen)
-    };
-    let told = |why: &dyn std::fmt::Display| config.spelling.retell(&format!("--listen: {why}"));
-    let socket = ManySocket::open(&options).map_err(|why| {
-        if why.is_passing() && config.is_patient() {
-            RunError::Failed(told(&why))
-        } else {
-            RunError::Usage(told(&why))
-        }
-    })?;
-    if let Some(warning) = socket.buffer_warning() {
-        log::warn!("{warning}");
-    }
-    Ok(socket)
-}
-
 impl Crowd {
     /// Opens the door.
     ///
@@ -132,9 +105,8 @@ impl Crowd {
         facts: StreamFacts,
         now: Instant,
     ) -> Result<Self, RunError> {
-        let socket = listen(config, paired)?;
-        let multicast = paired.group.map(|_| MediaSender::open_patiently(&config.send)).transpose();
-        let multicast = multicast.map_err(|why| RunError::Usage(format!("--group: {why}")))?;
+        let socket = sockets::listen(config, paired)?;
+        let multicast = paired.group.map(|_| sockets::to_group(config)).transpose()?;
         let settings = GroupSettings {
             name: paired.name.unwrap_or(invitation.name),
             max_viewers: paired.max_viewers,
@@ -150,26 +122,29 @@ impl Crowd {
         let mut crowd = Self {
             socket,
             group,
-            fan: Fan::new(paired.max_viewers, multicast.map(|(sender, _)| sender)),
+            fan: Fan::new(paired.max_viewers, multicast),
             list: ViewersFile::new(invitation.state.clone()),
             state: invitation.state,
             look_at: now,
+            listen_at: now,
+            deaf: None,
             trouble: None,
             asked: heapless::Deque::new(),
             newcomers: Vec::with_capacity(paired.max_viewers),
             random,
             door: Door::default(),
-            announcing: announcing(config, paired, name, own, port, now),
+            announcing: sockets::announcing(config, paired, name, own, port, now),
             own,
             name,
             out: vec![0; Control::MAX_DATAGRAM].into_boxed_slice(),
             signed: facts.signer.is_some(),
         };
-        let list = crowd.list.read().map_err(RunError::usage)?;
+        let list = crowd.list.read()?;
         if list.is_empty() {
             log::warn!(
-                "nobody may watch yet: let viewers in with `sealcam pair`, or with `sealcam viewers add NAME KEY` \
-                 and the key that `sealview identity` shows"
+                "nobody may watch yet: let viewers in with `sealcam pair`, or with `sealcam viewers add NAME KEY \
+                 --state {}` and the key that `sealview identity` shows",
+                crowd.state.path().display()
             );
         }
         crowd.admit(now, &list);
@@ -204,6 +179,33 @@ impl Crowd {
         }
         self.speak(now);
         Ok(())
+    }
+
+    /// Mends what the network broke; once a frame or once a second.
+    pub fn tend(&mut self, now: Instant) {
+        if let Some(turn) = self.fan.tend(now) {
+            log::warn!("the group: {turn}");
+        }
+        if now >= self.listen_at {
+            self.listen_at = now + LISTEN_INTERVAL;
+            self.listen_again();
+        }
+    }
+
+    /// Stays at the interface that was asked for when it is unplugged and returns.
+    fn listen_again(&mut self) {
+        let trouble = match self.socket.tend() {
+            Ok(false) => None,
+            Ok(true) => {
+                log::info!("the interface is another one: listening there now");
+                None
+            }
+            Err(why) => Some(why.to_string()),
+        };
+        if let Some(why) = trouble.as_ref().filter(|_| self.deaf.is_none()) {
+            log::warn!("viewers cannot come in for now: {why}; trying again");
+        }
+        self.deaf = trouble;
     }
 
     /// Tells the local network where the camera is. What goes wrong there keeps nobody from coming.
@@ -354,9 +356,15 @@ impl Crowd {
         self.group.next_wake().min(self.look_at)
     }
 
-    /// The socket, to wait for datagrams and for room.
+    /// The socket, to wait for datagrams.
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// The socket in which there was no room: that one, or the group's.
+    #[must_use]
+    pub fn full(&self) -> BorrowedFd<'_> {
+        self.fan.full().unwrap_or(self.socket.as_fd())
     }
 }

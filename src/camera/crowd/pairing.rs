@@ -24,6 +24,8 @@ pub(super) struct Door {
     said: heapless::Vec<(SocketAddr, Pairing), WAITING>,
     /// A viewer that is to be stored, and where it waits.
     store: Option<(SocketAddr, Partner)>,
+    /// Why a viewer that has used the code could not be stored, which has closed it.
+    failed: Option<String>,
 }
 
 impl Door {
@@ -69,8 +71,8 @@ impl Crowd {
                 }
                 Err(ListError::Busy) => self.door.store = Some((from, viewer)),
                 Err(why) => {
-                    offer.not_stored();
                     log::error!("the viewer cannot be stored, so it is not let in: {why}");
+                    self.door = Door { failed: Some(why.to_string()), ..Door::default() };
                 }
             }
         }
@@ -95,6 +97,9 @@ impl Crowd {
     /// What has become of the code, which is told only if `reveal`; `None` if there was none.
     #[must_use]
     pub fn pairing(&self, now: Instant, reveal: bool) -> Option<PairingState> {
+        if let Some(why) = &self.door.failed {
+            return Some(PairingState::Failed { why: why.clone() });
+        }
         let offer = self.door.offer.as_ref()?;
         Some(match (offer.state(now), self.door.used_by) {
             (OfferState::Open(until, tries), _) => PairingState::Open {
@@ -118,19 +123,9 @@ fn store(list: &mut ViewersList, viewer: Partner) -> Result<Name, ListError> {
         list.put(Viewer { role: viewer.role, ..before })?;
         return Ok(before.name);
     }
-    let name = free_name(list, viewer.name);
+    let name = list.free_name(viewer.name);
     list.add(Viewer { name, role: viewer.role, key: viewer.key })?;
     Ok(name)
-}
-
-fn free_name(list: &ViewersList, wanted: Name) -> Name {
-    let numbered = (2..).map(|number| {
-        let number = format!("-{number}");
-        let stem = &wanted.as_str()[..wanted.as_str().len().min(Name::MAX - number.len())];
-        format!("{stem}{number}").parse().unwrap_or(wanted)
-    });
-    let mut names = core::iter::once(wanted).chain(numbered);
-    names.find(|name| list.by_name(*name).is_none()).unwrap_or(wanted)
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ use super::watchdog::Watchdog;
 use crate::clock;
 use crate::exit::RunError;
 use crate::live::LiveText;
+use crate::proto::budget::Budget;
 use crate::signals::Signals;
 use crate::time::{Duration, Instant};
 use lookup::{Lookup, Wanted};
@@ -69,6 +70,8 @@ struct Service {
     lookup: Option<Lookup>,
     /// Since when nobody watches, where that matters.
     unwatched: Option<Instant>,
+    /// What may still be noted of what viewers ask for.
+    notes: Budget,
 }
 
 /// Where requests come from.
@@ -195,6 +198,7 @@ fn start(
         told: None,
         lookup: wanted.map(|wanted| Lookup::start(wanted, None, now)),
         unwatched: None,
+        notes: Budget::FULL,
     };
     match active {
         // Whoever typed a command is told at once what cannot be opened.

@@ -14,6 +14,14 @@ use crate::camera::v4l2::{ControlSetting, ControlValue};
 use crate::camera::values::{Fps, Quality};
 use crate::time::Instant;
 
+/// Names of a camera's controls have at most so many bytes (V4L2, `struct v4l2_query_ext_ctrl`), and so have the
+/// items of menus.
+const LONGEST_NAME: usize = 31;
+/// Controls that are set at one source: more than cameras have, less than would cost anything.
+const MOST_CONTROLS: usize = 64;
+/// Pictures of so many pixels may be asked for whatever the source: those of 1920x1080.
+const ALWAYS: u64 = 1920 * 1080;
+
 impl House {
     /// Changes what `tune` says, all of it or nothing.
     pub(super) fn tune(&mut self, now: Instant, tune: &Tune, running: &mut Running) -> Result<Reply, String> {
@@ -27,7 +35,12 @@ impl House {
         };
         let mut new = self.config.clone();
         let picture = &mut new.stream.sources[number].picture;
+        let now_seen = before.filter(|before| *before == number).and(running.stream.seen());
+        wanted.check_pixels(picture, now_seen)?;
         wanted.apply(picture);
+        if picture.controls.len() > MOST_CONTROLS {
+            return Err(format!("control: at most {MOST_CONTROLS} are set at one source"));
+        }
         let size = picture.size.map(|size| (size.width, size.height));
         if let (Some(area), Some(size)) = (&picture.area, size) {
             area.check_inside(size).map_err(|why| format!("area: {why}"))?;
@@ -86,6 +99,28 @@ impl Wanted {
         })
     }
 
+    /// Enlarging takes time and shows nothing more: what a viewer may ask for is bounded by what comes (`seen`), by
+    /// what was asked for before, or by [`ALWAYS`].
+    fn check_pixels(&self, before: &PictureSettings, seen: Option<(u32, u32)>) -> Result<(), String> {
+        let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+        let asked = before.size.map(|size| (size.width, size.height));
+        let area = before.area.as_ref().map(Area::output_size);
+        let most = [seen, asked, area].into_iter().flatten().map(pixels).fold(ALWAYS, u64::max);
+        let wanted = [
+            ("size", self.size.map(|size| (size.width, size.height))),
+            ("area", self.area.flatten().as_ref().map(Area::output_size)),
+        ];
+        for (what, size) in wanted {
+            if let Some((width, height)) = size.filter(|size| pixels(*size) > most) {
+                return Err(format!(
+                    "{what}: {width}x{height} is more than comes from the source, and than 1920x1080: only the camera's \
+                     own settings can ask for that"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn apply(self, picture: &mut PictureSettings) {
         picture.quality = self.quality.or(picture.quality);
         picture.fps = self.fps.or(picture.fps);
@@ -101,6 +136,10 @@ impl Wanted {
 }
 
 fn control((name, value): (&String, &serde_json::Value)) -> Result<ControlSetting, String> {
+    let item = value.as_str().unwrap_or_default();
+    if name.is_empty() || name.len() > LONGEST_NAME || item.len() > LONGEST_NAME {
+        return Err(format!("control {name:?}: names have 1 to {LONGEST_NAME} characters"));
+    }
     let value = match value {
         serde_json::Value::Bool(on) => ControlValue::Number((*on).into()),
         serde_json::Value::String(item) => ControlValue::Item(item.clone()),
@@ -109,4 +148,61 @@ fn control((name, value): (&String, &serde_json::Value)) -> Result<ControlSettin
         })?),
     };
     Ok(ControlSetting { name: name.clone(), value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::control::{Request, parse_line};
+    use crate::camera::file_config;
+    use std::path::Path;
+
+    fn asked(json: &str) -> Result<Wanted, String> {
+        let line = format!(r#"{{"do":"tune",{json}}}"#);
+        let Ok(Request::Tune(tune)) = parse_line(line.as_bytes()) else { panic!("{line}") };
+        Wanted::check(&tune)
+    }
+
+    fn picture(line: &str) -> PictureSettings {
+        let text = format!(
+            "schema = 1\n[stream]\nto = \"127.0.0.1:5000\"\nkey = \"k\"\n[[source]]\nname = \"a\"\n{line}\n"
+        );
+        let config = file_config::parse(Path::new("c.toml"), &text).unwrap_or_else(|why| panic!("{why}"));
+        config.stream.sources[0].picture.clone()
+    }
+
+    #[test]
+    fn a_viewer_asks_for_no_more_pixels_than_come() {
+        let square = r#""area":{"selected_rect":[[0,0],[9,0],[9,9],[0,9]],"visible_rect":[[0,0],[4096,0],[4096,4096],[0,4096]]}"#;
+        // (asked for, the camera's own settings, what comes; allowed)
+        let cases = [
+            (r#""size":"1920x1080""#, "", None, true),
+            (r#""size":"1920x1088""#, "", None, false),
+            (r#""size":"8192x8192""#, "", Some((640, 480)), false),
+            (r#""size":"3840x2160""#, "", Some((3840, 2160)), true),
+            (r#""size":"3840x2160""#, "size = \"3840x2160\"", None, true),
+            (square, "", Some((640, 480)), false),
+            (square, "size = \"4096x4096\"", None, true),
+            (r#""quality":40"#, "", None, true),
+        ];
+        for (json, line, seen, allowed) in cases {
+            let outcome = asked(json).unwrap().check_pixels(&picture(line), seen);
+            assert_eq!(outcome.is_ok(), allowed, "{json} {line} {seen:?}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_controls_are_no_longer_than_those_of_cameras() {
+        let long = "x".repeat(LONGEST_NAME + 1);
+        for (name, value, good) in [
+            ("gain", "1".to_owned(), true),
+            ("", "1".into(), false),
+            (&long, "1".into(), false),
+            ("power_line", format!("{long:?}"), false),
+            ("power_line", "\"50 Hz\"".into(), true),
+        ] {
+            let json = format!(r#""controls":{{"{name}":{value}}}"#);
+            assert_eq!(asked(&json).map(|_| ()).is_ok(), good, "{json}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::camera::status::Paired;
 use crate::camera::streaming::Streaming;
 use crate::keys::identity::{public_key_from_text, public_key_to_text};
 use crate::keys::viewers::Viewer;
+use crate::proto::budget::Rate;
 use crate::proto::group::ViewerStatus;
 use crate::proto::pairing::{CODE_LIFE, SecretLength};
 use crate::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use crate::wire::{Control, Name, Role};
 
 /// The source is closed when nobody has watched for so long, if that was asked for.
 pub(super) const PAUSE_AFTER: Duration = Duration::from_secs(5);
+
+/// Lines of the log about what viewers ask for: as many as a person makes with a slider, and no flood.
+const NOTES: Rate = Rate { each: Duration::from_secs(1), burst: 20 };
 
 /// Viewers in one answer: each takes at most about 200 bytes of a datagram.
 const PER_ANSWER: usize = 4;
@@ -26,15 +30,18 @@ impl Service {
             let reply = match parse_line(&line) {
                 Err(refusal) => *refusal,
                 Ok(request) if request.role() > role => {
-                    log::warn!("viewer {name} may {role} and is refused what takes {}", request.role());
                     let needed = request.role();
+                    self.note(now, || format!("viewer {name} may {role} and is refused what takes {needed}"));
                     Reply::refusal(format!(
                         "permission denied: it takes the role {needed}, and yours is {role}"
                     ))
                 }
                 Ok(Request::Status {}) => Reply::refusal("the status is told on the camera itself only"),
                 Ok(request) => {
-                    log::info!("viewer {name} asks: {}", String::from_utf8_lossy(&line));
+                    if request.role() > Role::View {
+                        let asked = serde_json::to_string(&request).unwrap_or_default();
+                        self.note(now, || format!("viewer {name} asks: {asked}"));
+                    }
                     self.house.answer(now, request, running)
                 }
             };
@@ -47,6 +54,13 @@ impl Service {
             }
         }
         self.pause_or_go_on(now, running);
+    }
+
+    /// What viewers do goes to the log, but they do not fill it.
+    fn note(&mut self, now: Instant, what: impl FnOnce() -> String) {
+        if self.notes.spend(now, NOTES, 0) {
+            log::info!("{}", what());
+        }
     }
 
     fn pause_or_go_on(&mut self, now: Instant, running: &mut Running) {

@@ -9,6 +9,7 @@ use crate::camera::config::{NamedSource, SourceSpec, StreamConfig};
 use crate::camera::open;
 use crate::camera::rate_limit::FrameLimiter;
 use crate::camera::reload::{Plan, SourceChange};
+use crate::camera::sending;
 use crate::camera::source::Source;
 use crate::camera::stand_in::StandIn;
 use crate::exit::RunError;
@@ -160,7 +161,7 @@ impl Streaming {
     ///
     /// [`RunError`] if something of it cannot be had.
     pub fn prepare(&self, plan: &Plan, new: &StreamConfig, now: Instant) -> Result<Fresh, RunError> {
-        let socket = if plan.network { Some(transmit::open(new)?) } else { None };
+        let socket = if plan.network { Some(sending::open(new)?) } else { None };
         let datagram = if plan.packet_size {
             let socket = socket.as_ref().map(|(socket, _)| socket).or(self.output.one());
             Some(match socket {
@@ -209,7 +210,7 @@ impl Streaming {
         self.config = new.clone();
         self.told = transmit::Told::default();
         if let Some((socket, trouble)) = fresh.socket {
-            transmit::warn_of(&socket, trouble, new.spelling);
+            sending::warn_of(&socket, trouble, new.spelling);
             self.give_up();
             if let Output::One(one) = &mut self.output {
                 one.move_to(socket);

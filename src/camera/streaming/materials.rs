@@ -2,10 +2,11 @@
 
 use zeroize::Zeroizing;
 
+use super::datagram;
 use super::output::Output;
-use super::{datagram, transmit};
 use crate::camera::config::{Audience, PairedSettings, StreamConfig};
 use crate::camera::crowd::{Crowd, Invitation, machine_name};
+use crate::camera::sending;
 use crate::exit::RunError;
 use crate::keys::state::StateFolder;
 use crate::keys::{identity, key_file, random, start_counter};
@@ -133,12 +134,12 @@ pub(super) fn facts(sender: &Sender, signer: Option<[u8; 32]>) -> StreamFacts {
 }
 
 fn shared(config: &StreamConfig, key: &SharedKey, stream: StreamId, now: Instant) -> Result<Made, RunError> {
-    let (socket, trouble) = transmit::open(config)?;
+    let (socket, trouble) = sending::open(config)?;
     let datagram = datagram::datagram_size(config, &socket)?;
     // Room is made when a source is opened.
     let settings = SenderSettings { datagram, max_frame: 0, pace_percent: config.pace_percent };
     let sender = Sender::new(settings, key, stream, now).map_err(RunError::usage)?;
-    transmit::warn_of(&socket, trouble, config.spelling);
+    sending::warn_of(&socket, trouble, config.spelling);
     Ok(Made {
         fingerprint: key.fingerprint().to_string(),
         signer: None,

@@ -181,6 +181,12 @@ impl Streaming {
         self.source.as_ref().map_or_else(|| "no source: switched off".to_owned(), |source| source.describe())
     }
 
+    /// The size of the pictures that come from it, once one has come.
+    #[must_use]
+    pub const fn seen(&self) -> Option<(u32, u32)> {
+        self.pipeline.seen()
+    }
+
     /// Whether the source of the moment cannot be opened, and a notice says so.
     #[must_use]
     pub const fn stands_in(&self) -> bool {
@@ -260,11 +266,7 @@ impl Streaming {
             source.release();
             return Ok(true);
         }
-        if let Some(crowd) = self.output.crowd_mut()
-            && let Some((epoch, key)) = crowd.take_media_key(self.sender.sealed_under_key())
-        {
-            self.sender.set_key(epoch, &key);
-        }
+        transmit::take_media_key(&mut self.output, &mut self.sender);
         if let Some(Ready { bytes, restarts }) = self.pipeline.process(&captured) {
             let limit = fragment::largest_frame(self.sender.datagram()).unwrap_or(0);
             if bytes.len() > self.sender.room() && bytes.len() <= limit {
@@ -295,25 +297,18 @@ impl Streaming {
             }
         }
         source.release();
-        self.tend(now);
+        self.output.tend(now);
         Ok(true)
     }
 
     /// Looks after what changes by itself; once a second.
     pub fn look_around(&mut self, now: Instant) {
-        self.tend(now);
+        self.output.tend(now);
         if self.path.tick(now) {
             self.path_may_be_larger();
         }
         if let Some(heard) = self.listeners.look(now, &self.output.counters()) {
             log::info!("{heard}");
-        }
-    }
-
-    /// Mends what the network broke; once a frame or once a second.
-    fn tend(&mut self, now: Instant) {
-        if let Some(turn) = self.output.tend(now) {
-            log::warn!("{turn}");
         }
     }
 
@@ -344,10 +339,10 @@ impl Streaming {
         let waits_for_room = blocked.is_some_and(|blocked| blocked.retry_at.is_none());
         if let Some(crowd) = self.output.crowd() {
             until = until.min(crowd.wake_at());
-            let room = if waits_for_room { PollFlags::POLLOUT } else { PollFlags::empty() };
-            watch(crowd.as_fd(), PollFlags::POLLIN | room);
-        } else if waits_for_room {
-            watch(self.output.as_fd(), PollFlags::POLLOUT);
+            watch(crowd.as_fd(), PollFlags::POLLIN);
+        }
+        if waits_for_room {
+            watch(self.output.full(), PollFlags::POLLOUT);
         }
         if let Some(blocked) = blocked {
             return until.min(blocked.since + STUCK).min(blocked.retry_at.unwrap_or(until));

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::camera::crowd::Crowd;
-use crate::net::{MediaSender, SendCounters, Sent, Tended};
+use crate::net::{MediaSender, SendCounters, Sent};
 use crate::time::Instant;
 
 /// The network's side of a stream.
@@ -31,10 +31,14 @@ impl Output {
     }
 
     /// Mends what the network broke.
-    pub(super) fn tend(&mut self, now: Instant) -> Option<Tended> {
+    pub(super) fn tend(&mut self, now: Instant) {
         match self {
-            Self::One(socket) => socket.tend(now),
-            Self::Many(_) => None,
+            Self::One(socket) => {
+                if let Some(turn) = socket.tend(now) {
+                    log::warn!("{turn}");
+                }
+            }
+            Self::Many(crowd) => crowd.tend(now),
         }
     }
 
@@ -45,10 +49,11 @@ impl Output {
         }
     }
 
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+    /// The socket in which there was no room.
+    pub(super) fn full(&self) -> BorrowedFd<'_> {
         match self {
             Self::One(socket) => socket.as_fd(),
-            Self::Many(crowd) => crowd.as_fd(),
+            Self::Many(crowd) => crowd.full(),
         }
     }
 

@@ -1,17 +1,14 @@
 //! From the slab to the network: sealed datagrams leave when they are due, and never hold anything up.
 
-use std::net::Ipv4Addr;
-
 use super::Streaming;
 use super::datagram::carried;
 use super::materials::facts;
-use crate::camera::config::{Spelling, StreamConfig};
+use super::output::Output;
 use crate::camera::crowd::Crowd;
 use crate::clock;
-use crate::exit::RunError;
-use crate::net::{MediaSender, NetError, Outcome, SendOptions};
+use crate::net::Outcome;
 use crate::proto::manifest::MIN_SIGNED_DATAGRAM;
-use crate::proto::sender::Transmit;
+use crate::proto::sender::{Sender, Transmit};
 use crate::time::{Duration, Instant};
 use crate::wire::MIN_DATAGRAM;
 
@@ -41,10 +38,12 @@ pub(super) struct Told {
 impl Streaming {
     /// Shows those who have just come the last frame, if the next one may take its time.
     pub(super) fn welcome(&mut self, now: Instant) {
-        let Some(crowd) = self.output.crowd_mut() else { return };
-        if !crowd.has_newcomers() {
+        if !self.output.crowd_mut().is_some_and(Crowd::has_newcomers) {
             return;
         }
+        // Those who have come after a change of the key do not have the last one.
+        take_media_key(&mut self.output, &mut self.sender);
+        let Some(crowd) = self.output.crowd_mut() else { return };
         let late = self.sealed_at.is_some_and(|sealed| now.since(sealed) >= WELCOME_AFTER);
         if late && self.sender.repeat(now, WELCOME_SPAN) {
             crowd.repeat_for_newcomers();
@@ -157,25 +156,10 @@ impl Streaming {
     }
 }
 
-/// Opens a socket to the destination; to nobody while that is not known, and nothing is sent through it.
-pub(super) fn open(config: &StreamConfig) -> Result<(MediaSender, Option<NetError>), RunError> {
-    let nowhere = config.is_pending().then(|| SendOptions::new((Ipv4Addr::LOCALHOST, 9).into()));
-    MediaSender::open_patiently(nowhere.as_ref().unwrap_or(&config.send)).map_err(|why| {
-        let told = config.spelling.retell(&format!("sending: {why}"));
-        // What the system refuses now it may grant later.
-        let passing = config.is_patient() && matches!(why, NetError::System { .. });
-        if passing { RunError::Failed(told) } else { RunError::Usage(told) }
-    })
-}
-
-/// Says what is not as it should be about a socket.
-pub(super) fn warn_of(socket: &MediaSender, trouble: Option<NetError>, spelling: Spelling) {
-    let warnings = [
-        trouble.map(|why| spelling.retell(&why.to_string())),
-        socket.buffer_warning(),
-        socket.wifi_multicast_warning(),
-    ];
-    for warning in warnings.into_iter().flatten() {
-        log::warn!("{warning}");
+/// Seals under the viewers' newest media key from now on.
+pub(super) fn take_media_key(output: &mut Output, sender: &mut Sender) {
+    let news = output.crowd_mut().and_then(|crowd| crowd.take_media_key(sender.sealed_under_key()));
+    if let Some((epoch, key)) = news {
+        sender.set_key(epoch, &key);
     }
 }

@@ -373,7 +373,9 @@ impl Source for Camera {
 
     fn set_controls(&mut self, controls: &[ControlSetting]) {
         let before = core::mem::replace(&mut self.settings.controls, controls.to_vec());
-        self.settings.undo.extend(before.into_iter().map(|control| control.name));
+        let undo = &mut self.settings.undo;
+        undo.retain(|name| before.iter().all(|control| control.name != *name));
+        undo.extend(before.into_iter().map(|control| control.name));
         if let Some(session) = &self.session {
             session.set_controls(controls, &core::mem::take(&mut self.settings.undo));
         }

@@ -54,8 +54,14 @@ impl Group {
             again.into_iter().for_each(|answer| self.post(from, Reply::Answer(answer)));
             return Ok(());
         }
-        let knock =
-            Knock { from, body: opening.body, first_mac: opening.first_mac, second_mac: opening.second_mac };
+        let is_there = |member: &Member| member.path.is_some_and(|path| path.ip() == from.ip());
+        let knock = Knock {
+            from,
+            known: self.members.iter().any(is_there),
+            body: opening.body,
+            first_mac: opening.first_mac,
+            second_mac: opening.second_mac,
+        };
         match self.gate.judge(now, &knock, |bytes| random.fill(bytes)) {
             GateVerdict::Pass => self.open(now, from, &opening, random),
             GateVerdict::Cookie(sealed) => {

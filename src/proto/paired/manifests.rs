@@ -29,20 +29,24 @@ impl Facts {
         Self { header: common(header), plan }
     }
 
-    /// Whether the manifest has one of its own two packet numbers, which its signature does not cover: else
-    /// another viewer could have it take the place of the frame's other manifests.
-    fn is_numbered(&self, header: &MediaHeader, manifest: &Manifest<'_>) -> bool {
+    /// Which of the frame's manifests this is; `None` if its shards are not those of one.
+    fn which(&self, header: &MediaHeader, manifest: &Manifest<'_>) -> Option<usize> {
         let per_manifest = shards_per_manifest(usize::from(self.plan.shard_len) + MediaHeader::OVERHEAD);
         let (order, first) = (self.order(), usize::from(header.shard));
-        if per_manifest == 0 || !first.is_multiple_of(per_manifest) || first >= order.shards {
-            return false;
-        }
-        let nth = first / per_manifest;
+        let nth = first.checked_div(per_manifest)?;
+        let fits = first == nth * per_manifest
+            && first < order.shards
+            && nth < order.manifests
+            && manifest.each(header.shard).count() == per_manifest.min(order.shards - first);
+        fits.then_some(nth)
+    }
+
+    /// Whether manifest `nth` has one of its own two packet numbers, which its signature does not cover: else
+    /// another viewer could have it take the place of the frame's other manifests.
+    fn is_numbered(&self, nth: usize, header: &MediaHeader) -> bool {
         let slot = header.packet.checked_sub(self.plan.first_packet);
         let slot = slot.and_then(|slot| usize::try_from(slot).ok());
-        nth < order.manifests
-            && manifest.each(header.shard).count() == per_manifest.min(order.shards - first)
-            && slot.is_some_and(|slot| order.slots_of_manifest(nth).contains(&slot))
+        slot.is_some_and(|slot| self.order().slots_of_manifest(nth).contains(&slot))
     }
 
     fn order(&self) -> Order {
@@ -110,7 +114,8 @@ impl Manifests {
     pub(super) fn has(&self, header: &MediaHeader, manifest: &Manifest<'_>) -> Known {
         let Some(known) = self.find(header) else { return Known::No };
         let facts = Facts::of(header, manifest.plan);
-        if known.frame != Some(facts) || !facts.is_numbered(header, manifest) {
+        let is_own = facts.which(header, manifest).is_some_and(|nth| facts.is_numbered(nth, header));
+        if known.frame != Some(facts) || !is_own {
             return Known::Other;
         }
         let mut all = true;
@@ -127,7 +132,8 @@ impl Manifests {
     /// Keeps what a signed manifest says, in the place of the oldest frame if need be.
     pub(super) fn insert(&mut self, header: &MediaHeader, manifest: &Manifest<'_>) -> Result<(), Dropped> {
         let facts = Facts::of(header, manifest.plan);
-        if !facts.is_numbered(header, manifest) {
+        let nth = facts.which(header, manifest).ok_or(Dropped::Inconsistent)?;
+        if !facts.is_numbered(nth, header) {
             return Err(Dropped::NotSigned);
         }
         let at =

@@ -186,6 +186,10 @@ impl Offer {
     }
 
     fn confirmed(&mut self, at: usize, heard: &Pairing) -> Said {
+        if self.runs.iter().any(|run| matches!(run.state, State::Confirmed(_))) {
+            // The code is good for one viewer, and that is being stored.
+            return Said::Nothing;
+        }
         let run = &mut self.runs[at];
         let state = core::mem::replace(&mut run.state, State::Done);
         match state {
@@ -221,11 +225,6 @@ impl Offer {
     #[cfg(test)]
     pub(super) const fn next_run_now(&mut self) {
         self.next_run = Instant::ORIGIN;
-    }
-
-    /// The viewer could not be stored: its run is over, and the code still holds.
-    pub fn not_stored(&mut self) {
-        self.runs.retain(|run| !matches!(run.state, State::Confirmed(_)));
     }
 }
 

@@ -156,7 +156,10 @@ impl fmt::Display for Failure {
                 "the camera does not accept this code: it is mistyped, or somebody on the network \
                                 answers in the camera's place; ask for a new one with `sealcam pair`"
             }
-            Self::Unfinished => "the camera fell silent before pairing was done: pair again with a new code",
+            Self::Unfinished => {
+                "the camera fell silent before pairing was done: `sealcam pair` there tells if something is wrong; \
+                 pair again with a new code"
+            }
         })
     }
 }

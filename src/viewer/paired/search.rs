@@ -21,15 +21,42 @@ pub(super) struct Search {
     /// Since when the camera does not answer.
     since: Option<Instant>,
     browsing: Option<Browsing>,
-    /// Those that are followed, the oldest first.
-    hints: Vec<SocketAddr>,
+    hints: Hints,
     hint_at: Instant,
+}
+
+/// What the local network says, each in its turn.
+#[derive(Debug, Default)]
+struct Hints {
+    /// Those that are followed, the oldest first.
+    current: Vec<SocketAddr>,
+    /// When each that is still told was followed last.
+    turns: Vec<(SocketAddr, Instant)>,
+}
+
+impl Hints {
+    /// The next one to follow of all that are `told`: none that is followed already, the one never followed or
+    /// whose turn is longest ago. So no number of wrong ones keeps a right one from being tried.
+    fn next(&mut self, now: Instant, told: &[SocketAddr]) -> Option<SocketAddr> {
+        let Self { current, turns } = self;
+        turns.retain(|(at, _)| told.contains(at));
+        let turn = |at: &SocketAddr| turns.iter().find(|(other, _)| other == at).map(|(_, when)| *when);
+        let next = *told.iter().filter(|at| !current.contains(at)).min_by_key(|at| turn(at))?;
+        turns.retain(|(at, _)| *at != next);
+        turns.push((next, now));
+        if current.len() == HINTS {
+            current.remove(0);
+        }
+        current.push(next);
+        Some(next)
+    }
 }
 
 impl Search {
     /// For the camera whose key has this fingerprint.
     pub(super) const fn new(fingerprint: String, interface: Option<Interface>, now: Instant) -> Self {
-        Self { fingerprint, interface, since: None, browsing: None, hints: Vec::new(), hint_at: now }
+        let hints = Hints { current: Vec::new(), turns: Vec::new() };
+        Self { fingerprint, interface, since: None, browsing: None, hints, hint_at: now }
     }
 
     /// Does what is due. Returns another address at which the camera may be, and to which `reaches` says yes;
@@ -60,18 +87,43 @@ impl Search {
         if now < *hint_at {
             return None;
         }
-        let mut told = browsing.found().iter().flat_map(|found| &found.addresses);
-        let hint = told.find(|at| !known.contains(at) && !hints.contains(at) && reaches(at)).copied()?;
+        let all = browsing.found().iter().flat_map(|found| &found.addresses);
+        let told: Vec<_> = all.filter(|at| !known.contains(at) && reaches(at)).copied().collect();
+        let hint = hints.next(now, &told)?;
         *hint_at = now + HINT_EVERY;
-        if hints.len() == HINTS {
-            hints.remove(0);
-        }
-        hints.push(hint);
         Some(hint)
     }
 
     /// The hints that are followed.
     pub(super) fn hints(&self) -> &[SocketAddr] {
-        &self.hints
+        &self.hints.current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_wrong_hints_keeps_a_right_one_from_its_turn() {
+        let told: Vec<SocketAddr> = (1..=9).map(|n| SocketAddr::from(([10, 0, 0, n], 5004))).collect();
+        let mut hints = Hints::default();
+        let mut now = Instant::from_millis(1_000);
+        let mut follow = |hints: &mut Hints, told: &[SocketAddr]| {
+            now += HINT_EVERY;
+            hints.next(now, told)
+        };
+        let mut all: Vec<_> = (0..9).map(|_| follow(&mut hints, &told).unwrap()).collect();
+        assert_eq!(all, told, "each has a turn before any has a second one");
+        all = (0..9).map(|_| follow(&mut hints, &told).unwrap()).collect();
+        assert_eq!(all, told);
+        assert_eq!(hints.current, told[5..]);
+        // A new one is not kept waiting, whatever its place; one that is told no longer is forgotten.
+        let new = SocketAddr::from(([10, 0, 1, 1], 5004));
+        let told = [&told[3..], &[new]].concat();
+        assert_eq!(follow(&mut hints, &told), Some(new));
+        assert_eq!(hints.turns.len(), 6 + 1);
+        // Where all are followed already, nothing is to be done.
+        assert_eq!(follow(&mut hints, &[new]), None);
     }
 }

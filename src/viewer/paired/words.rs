@@ -9,6 +9,9 @@ use crate::wire::Farewell;
 /// A camera that has not answered for so long may not be where it is looked for.
 pub(super) const UNANSWERED: Duration = Duration::from_secs(3);
 
+/// Where the list of a camera that runs as a service is.
+const A_SERVICES: &str = "for a service with sudo and --state /var/lib/sealcam";
+
 /// How things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
@@ -101,7 +104,8 @@ pub fn trouble(situation: Situation, scene: &Scene<'_>) -> Option<String> {
         ),
         Situation::Silent => format!("{camera} has been silent for {} s: looking for it again", unheard.as_secs()),
         Situation::Refused(Refusal::NotListed) => format!(
-            "this viewer's key is not on the camera's list: on the camera run `sealcam viewers add NAME {own_key}`"
+            "this viewer's key is not on the camera's list: on the camera run `sealcam viewers add NAME {own_key}` \
+             ({A_SERVICES})"
         ),
         Situation::Refused(Refusal::Full) | Situation::Ended(Farewell::Full) => format!(
             "{camera} has as many viewers as it takes: one must leave, or the camera be told to take more; asking \
@@ -109,7 +113,7 @@ pub fn trouble(situation: Situation, scene: &Scene<'_>) -> Option<String> {
         ),
         Situation::Ended(Farewell::Removed) => format!(
             "this viewer was taken off the camera's list: to be let in again, on the camera run `sealcam viewers add \
-             NAME {own_key}`"
+             NAME {own_key}` ({A_SERVICES})"
         ),
         Situation::Ended(Farewell::Stopping) => format!("{camera} was stopped; knocking until it is back"),
         Situation::Ended(Farewell::Displaced) => format!(
