@@ -41,7 +41,7 @@ use core::net::SocketAddr;
 use heapless::Deque;
 
 use super::gate::Gate;
-use super::identity::StaticSecret;
+use super::identity::{PublicKey, StaticSecret};
 use super::key_schedule::StreamKey;
 use super::random::Random;
 use super::session::Session;
@@ -124,11 +124,17 @@ impl Group {
     }
 
     /// Replaces the list of those who may come in. Who is no longer on it is out at once, and the media key
-    /// changes; who has another role has it from now on.
+    /// changes, whether that viewer is in or not: one that has just gone still holds the key. Who has another role
+    /// has it from now on.
     pub fn set_admitted(&mut self, now: Instant, admitted: &[Admitted], random: &mut impl Random) {
+        let is_listed = |key: &PublicKey| admitted.iter().any(|entry| entry.key == *key);
+        let mut removed = false;
+        for before in self.admitted.iter().filter(|before| !is_listed(&before.key)) {
+            self.half_open.forget(&before.key);
+            removed = true;
+        }
         self.admitted.clear();
         self.admitted.extend_from_slice(admitted);
-        let mut removed = false;
         for at in (0..self.members.len()).rev() {
             let listed = admitted.iter().find(|entry| entry.key == self.members[at].who.key);
             if let Some(entry) = listed {
@@ -136,9 +142,7 @@ impl Group {
                 member.owes_alive |= member.who.role != entry.role;
                 member.who = *entry;
             } else {
-                self.half_open.forget(&self.members[at].who.key);
                 self.part(at, Farewell::Removed, Event::Removed);
-                removed = true;
             }
         }
         if removed {
