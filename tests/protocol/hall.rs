@@ -296,7 +296,7 @@ impl Hall {
         if let Some((epoch, key)) = self.group.take_media_key(self.sender.sealed_under_key()) {
             self.sender.set_key(epoch, &key);
         }
-        let longest = if self.random.chance(0.1) { MAX_FRAME } else { USUAL_FRAME };
+        let longest = if self.random.chance(0.02) { MAX_FRAME } else { USUAL_FRAME };
         let (seed, len) = (self.random.next(), self.random.between(1, longest));
         let len = self.frame_len.unwrap_or(len);
         let bytes = Random::new(seed).bytes(len);
