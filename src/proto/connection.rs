@@ -188,6 +188,12 @@ impl Connection {
         self.leaving = true;
     }
 
+    /// Whether the goodbye has yet to be sent.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
     /// How things stand.
     #[must_use]
     pub fn standing(&self, now: Instant) -> Standing {

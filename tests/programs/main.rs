@@ -28,6 +28,7 @@ mod keys;
 mod links;
 mod loopback;
 mod paired;
+mod paired_file;
 mod paired_lan;
 mod pictures;
 mod preload;

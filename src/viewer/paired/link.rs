@@ -129,7 +129,10 @@ impl Link {
             return;
         }
         self.connection.leave();
-        if let Some((len, to)) = self.connection.poll_transmit(now, &mut self.out, &mut self.random) {
+        // Something else may be due before it.
+        while self.connection.is_leaving()
+            && let Some((len, to)) = self.connection.poll_transmit(now, &mut self.out, &mut self.random)
+        {
             self.socket.send(now, &self.out[..len], to);
         }
     }
@@ -192,5 +195,20 @@ mod tests {
         let events = camera.events();
         assert!(matches!(events[..], [Event::Joined(_), Event::Moved(..)]), "{events:?}");
         link.leave(clock::now());
+    }
+
+    #[test]
+    fn a_goodbye_is_said_whatever_else_is_due() {
+        let camera = TestCamera::start(PLAIN);
+        let (peer, _folder) = camera.viewer(None);
+        camera.admit(&[peer.identity.public()]);
+        let mut link = Link::open(&peer, 100_000, Delivery::Unicast, clock::now()).unwrap();
+        receive(&mut link, 2);
+        // By then it is to be said how things stand.
+        link.leave(clock::now() + Duration::from_secs(5));
+        let start = clock::now();
+        while !camera.events().iter().any(|event| matches!(event, Event::Left(_))) {
+            assert!(clock::now().since(start) < Duration::from_secs(5), "the camera has not heard it");
+        }
     }
 }
