@@ -71,7 +71,7 @@ impl PairedFeed {
         };
         Ok(Self {
             link,
-            multicast: Multicast::new(multicast, interface),
+            multicast: Multicast::new(multicast, interface, now),
             flow: Flow::new(now),
             book: noted.transpose()?,
             title: target.title,
@@ -103,11 +103,15 @@ impl PairedFeed {
     /// Takes one batch; returns how many datagrams that were.
     pub(super) fn receive(&mut self, now: Instant, inlet: &mut Inlet) -> io::Result<usize> {
         let Self { link, multicast, flow, .. } = self;
-        let own = link.receive(now, |connection, handled| flow.note(now, connection, handled, inlet))?;
+        let own = link.receive(now, |connection, handled| {
+            multicast.note_own(now, handled);
+            flow.note(now, connection, handled, inlet);
+        })?;
         let connection = &mut link.connection;
         let shared = multicast.receive(|datagram, from| {
             let handled = connection.handle(now, from, datagram);
             flow.note(now, connection, handled, inlet);
+            handled
         })?;
         Ok(own + shared)
     }

@@ -5,7 +5,7 @@ use crate::proto::group::Event;
 use crate::viewer::config::ViewConfig;
 use crate::viewer::outlets::Outlets;
 use crate::viewer::paired::testing::{Kind, PLAIN, TestCamera};
-use crate::wire::Farewell;
+use crate::wire::{Delivery, Farewell};
 use std::net::SocketAddr;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -195,10 +195,37 @@ fn a_group_is_joined_and_left_again_if_nothing_comes_from_it() {
             watching.run_until_frames(3);
         } else {
             watching.run_until("the group is joined", |this, _| this.feed.multicast.socket().is_some());
-            watching.run_until("it is left", |this, _| this.feed.multicast.socket().is_none());
+            let by = |this: &mut Watching| this.feed.multicast.delivery();
+            watching.run_until("it is done without", |this, _| by(this) == Some(Delivery::Unicast));
             watching.run_until_frames(3);
             assert_eq!(watching.feed.multicast.counters().datagrams, 0);
+            // Now others are heard to get them.
+            camera.with(|served| served.sends_to_group = true);
+            watching.run_until("it is used again", |this, _| by(this) == Some(Delivery::Group));
+            watching.run_until_frames(3);
         }
         watching.stop();
     }
+}
+
+#[test]
+fn a_camera_that_sends_nothing_for_a_while_says_nothing_of_its_group() {
+    let group = Some(SocketAddr::from(([239, 255, 77, 41], 45_713)));
+    let camera = TestCamera::start(Kind { group, ..PLAIN });
+    let (mut peer, _folder) = camera.viewer(None);
+    peer.interface = Some("127.0.0.1".parse().unwrap());
+    camera.admit(&[peer.identity.public()]);
+    let mut watching = Watching::start(peer, true);
+    watching.run_until_frames(3);
+    // Its frames stop and the session goes on; whatever is being tried when they come again, the group stays.
+    for pause in [3_200, 5_000, 7_200] {
+        let dark = clock::now() + Duration::from_millis(pause);
+        camera.with(move |served| served.next_frame = dark);
+        watching.run_until("it is dark for a while", |_, now| now >= dark);
+        watching.run_until_frames(3);
+        watching.run_until("the group is used", |this, _| {
+            this.feed.multicast.delivery() == Some(Delivery::Group)
+        });
+    }
+    watching.stop();
 }

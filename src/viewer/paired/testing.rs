@@ -44,7 +44,9 @@ pub(crate) struct Served {
     sender: Sender,
     random: KernelRandom,
     pub(crate) events: Vec<Event>,
-    next_frame: Instant,
+    pub(crate) next_frame: Instant,
+    /// Frames go to the group too, as if another viewer had asked for that.
+    pub(crate) sends_to_group: bool,
 }
 
 /// The test's handle on it.
@@ -161,7 +163,7 @@ impl Served {
         let (epoch, key) = group.take_media_key(0).unwrap();
         let settings = SenderSettings { datagram: DATAGRAM, max_frame: MAX_FRAME, pace_percent: 0 };
         let sender = Sender::paired(settings, epoch, &key, stream, signer, now).unwrap();
-        Self { kind, socket, group, sender, random, events: vec![], next_frame: now }
+        Self { kind, socket, group, sender, random, events: vec![], next_frame: now, sends_to_group: false }
     }
 
     fn turn(&mut self) {
@@ -205,6 +207,11 @@ impl Served {
                 }
                 for datagram in run.chunks(datagram) {
                     self.socket.send_to(datagram, *to).ok();
+                }
+            }
+            if let Some(group) = self.kind.group.filter(|_| self.sends_to_group) {
+                for datagram in run.chunks(datagram) {
+                    self.socket.send_to(datagram, group).ok();
                 }
             }
         }
