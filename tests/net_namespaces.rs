@@ -11,11 +11,11 @@ mod namespaces;
 use namespaces::{Lab, pause};
 use sealcam::clock::now;
 use sealcam::net::{
-    Batching, Interface, MediaReceiver, MediaSender, NetError, Outcome, ReceiveOptions, SendOptions, Sent,
-    Tended,
+    Batching, Interface, ManyOptions, ManySocket, MediaReceiver, MediaSender, NetError, Outcome,
+    ReceiveOptions, SendOptions, Sent, Tended,
 };
 use sealcam::time::Duration;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 const FRAME: usize = 100_000;
 /// Within this a stream is back after the network is.
@@ -149,6 +149,60 @@ fn multicast_crosses_and_comes_back_with_the_interface() {
         lab.enter("b");
         assert!(receiver.renew_membership().unwrap(), "{group}");
         flows(&mut sender, &mut receiver);
+    }
+}
+
+/// Whether a datagram from the host of this thread to `to` is heard.
+fn is_heard(many: &mut ManySocket, to: &str) -> bool {
+    let own = if at(to).is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let mut count = 0;
+    let start = now();
+    // The first ones may be lost to a link that has just come up.
+    while count == 0 && now().since(start) < SOON / 2 {
+        UdpSocket::bind(own).unwrap().send_to(b"knock", to).ok();
+        pause(20);
+        while many.receive(|datagram, _| count += usize::from(datagram == b"knock")).unwrap() > 0 {}
+    }
+    count > 0
+}
+
+#[test]
+fn viewers_come_in_by_one_interface_alone_whatever_its_addresses() {
+    let Some(lab) = pair() else { return };
+    lab.link("a", "wa", "b", "wb");
+    for (host, link, n) in [("a", "wa", 1), ("b", "wb", 2)] {
+        lab.ip(host, &format!("addr add 10.77.2.{n}/24 dev {link}"));
+        lab.ip(host, &format!("link set {link} up"));
+    }
+    for interface in ["va", "10.77.1.1"] {
+        lab.enter("a");
+        let interface = Some(interface.parse().unwrap());
+        let mut many =
+            ManySocket::open(&ManyOptions { interface, ..ManyOptions::new(at("[::]:5004")) }).unwrap();
+        let tend = |many: &mut ManySocket| {
+            lab.enter("a");
+            let tended = many.tend();
+            lab.enter("b");
+            tended
+        };
+        assert!(!tend(&mut many).unwrap());
+        assert!(is_heard(&mut many, "10.77.1.1:5004") && is_heard(&mut many, "[fd77:1::1]:5004"));
+        assert!(!is_heard(&mut many, "10.77.2.1:5004"), "by the other one");
+        lab.ip("a", "addr flush dev va");
+        lab.ip("a", "addr add 10.77.1.9/24 dev va");
+        assert!(!tend(&mut many).unwrap(), "another address is no cause");
+        assert!(is_heard(&mut many, "10.77.1.9:5004"));
+        // It is pulled out, and comes back under another index.
+        lab.ip("a", "link del va");
+        assert!(matches!(tend(&mut many), Err(NetError::NoInterface { .. })));
+        lab.link("a", "padding", "b", "padding");
+        lab.link("a", "va", "b", "vb");
+        lab.ip("a", "link del padding");
+        addresses(&lab);
+        assert!(!is_heard(&mut many, "10.77.1.1:5004"), "the index was another");
+        assert!(tend(&mut many).unwrap());
+        assert!(is_heard(&mut many, "10.77.1.1:5004") && is_heard(&mut many, "[fd77:1::1]:5004"));
+        assert!(!is_heard(&mut many, "10.77.2.1:5004"));
     }
 }
 

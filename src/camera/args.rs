@@ -181,7 +181,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "PERCENT", default_value = "25")]
     pub pace: Percent,
 
-    /// Send from this interface, by name or address
+    /// Send from this interface, by name or address; paired viewers come in by it alone
     #[arg(long, value_name = "ADDR|NAME")]
     pub interface: Option<crate::net::Interface>,
 

@@ -84,7 +84,9 @@ fn change(old: &PictureSettings, new: &PictureSettings) -> SourceChange {
     if old.source != new.source || asked_of_it { SourceChange::Open } else { SourceChange::Retune }
 }
 
-fn is_paired(old: &ServiceConfig, new: &ServiceConfig) -> bool {
+/// Whether one of both is for paired viewers: where the stream goes then waits for a restart.
+#[must_use]
+pub fn is_paired(old: &ServiceConfig, new: &ServiceConfig) -> bool {
     [old, new].iter().any(|config| config.stream.audience.paired().is_some())
 }
 

@@ -94,8 +94,8 @@ impl fmt::Display for StateError {
             ),
             Why::Unreadable(owner, mode) => write!(
                 f,
-                "this user may not read it: it belongs to user {owner} (mode {mode:04o}); give it to the owner of \
-                 the folder with `chown`"
+                "this user may not read it: it belongs to user {owner} (mode {mode:04o}); `chown` gives it to the \
+                 owner of the folder, `chmod u+r` lets its owner read it"
             ),
             Why::Damaged { what, mend } => write!(f, "{what}; {mend}"),
         }

@@ -3,9 +3,10 @@
 use super::batch::{Batcher, Calls, SendCounters, Sent};
 use super::buffers::{self, Side};
 use super::connect::{forbid_fragments, mark};
+use super::links;
 use super::place::Wildcard;
 use super::sys;
-use super::{Batching, MediaReceiver, NetError, ReceiveCounters, ReceiveOptions, SendOptions};
+use super::{Batching, Interface, MediaReceiver, NetError, ReceiveCounters, ReceiveOptions, SendOptions};
 use nix::errno::Errno;
 use socket2::{SockAddr, Socket};
 use std::io;
@@ -21,7 +22,7 @@ pub struct ManyOptions {
     /// The address to listen at; `[::]` is all addresses of both families.
     pub at: SocketAddr,
     /// The interface that viewers come in by if the address is a wildcard, whatever addresses it has.
-    pub interface: Option<super::Interface>,
+    pub interface: Option<Interface>,
     /// How many routers a datagram may pass, 1..=255.
     pub ttl: Option<u8>,
     /// Differentiated services code point, 0..=63.
@@ -43,6 +44,8 @@ impl ManyOptions {
 #[derive(Debug)]
 pub struct ManySocket {
     options: ManyOptions,
+    /// The socket has all its options.
+    prepared: bool,
     receiver: MediaReceiver,
     batcher: Batcher,
     /// Whether IPv4 addresses must be written as IPv6 ones (RFC 4291 section 2.5.5.2).
@@ -59,17 +62,25 @@ impl ManySocket {
         if options.dscp > 63 {
             return Err(NetError::Dscp(options.dscp));
         }
+        let mut options = options.clone();
+        if let Some(named @ Interface::Address(_)) = &options.interface
+            && options.at.ip().is_unspecified()
+        {
+            // It may get another address; its name stays.
+            options.interface = Some(Interface::Name(links::find(named)?.name));
+        }
         let receive =
             ReceiveOptions { interface: options.interface.clone(), ..ReceiveOptions::new(options.at) };
         let receiver = MediaReceiver::open_at(&receive, Wildcard::ComesInBy)?;
-        prepare_all(&receiver, options)?;
+        prepare_all(&receiver, &options)?;
         let offload = sys::get_int(receiver.socket_ref(), libc::SOL_UDP, libc::UDP_SEGMENT).is_ok();
         let best = if offload { Batching::Segmentation } else { Batching::Messages };
-        let maps_v4 = options.at.is_ipv6();
-        Ok(Self { options: options.clone(), receiver, batcher: Batcher::new(best, LONGEST), maps_v4 })
+        let (batcher, maps_v4) = (Batcher::new(best, LONGEST), options.at.is_ipv6());
+        Ok(Self { options, prepared: true, receiver, batcher, maps_v4 })
     }
 
-    /// Listens anew if the interface was unplugged and has returned. Says whether it does. Call about once a second; without an interface it costs nothing.
+    /// Listens anew if the interface was unplugged and has returned. Says whether it does. Call about once a second;
+    /// without an interface it costs nothing.
     ///
     /// The descriptor of [`as_fd`](Self::as_fd) is another one then.
     ///
@@ -80,11 +91,13 @@ impl ManySocket {
         if self.options.interface.is_none() {
             return Ok(false);
         }
-        let renewed = self.receiver.renew_membership()?;
-        if renewed {
-            prepare_all(&self.receiver, &self.options)?;
+        self.prepared &= !self.receiver.renew_membership()?;
+        if self.prepared {
+            return Ok(false);
         }
-        Ok(renewed)
+        prepare_all(&self.receiver, &self.options)?;
+        self.prepared = true;
+        Ok(true)
     }
 
     /// Takes what waits, at most one batch, as [`MediaReceiver::receive`] does.

@@ -53,7 +53,9 @@ impl Place {
 
     /// Whether a socket at the `other` place hears the same.
     pub(super) fn is_bound_like(&self, other: &Self) -> bool {
-        (self.bind, &self.by) == (other.bind, &other.by)
+        // A link that has been given another name is the same.
+        let index = |place: &Self| place.by.as_ref().map(|(_, index)| *index);
+        (self.bind, index(self)) == (other.bind, index(other))
     }
 
     /// Whether this is a group.
@@ -106,7 +108,7 @@ impl Place {
     }
 }
 
-/// Leaves out what comes in elsewhere, also where a router of the kernel's kind would hand it over.
+/// Leaves out what comes in by other interfaces, even if it is sent to an address of this one.
 fn hear_only(socket: &Socket, name: &str, at: SocketAddr) -> Result<(), NetError> {
     socket.bind_device(Some(name.as_bytes())).map_err(|error| {
         match error.raw_os_error().map(Errno::from_raw) {

@@ -69,9 +69,9 @@ const PREFIX_RATE: Rate = Rate { each: PREFIX_COST, burst: BURST };
 /// back at once to a camera that was away.
 pub const PROVEN_BURST: u32 = 80;
 
-/// Another passes after so long. Each costs work with public keys, half a millisecond of a small board: whoever
-/// has many addresses must not have all of its time.
-pub const PROVEN_COST: Duration = Duration::from_millis(10);
+/// Another passes after so long. Each costs work with public keys: whoever has many addresses must not have all of
+/// the processor's time. He can keep other newcomers waiting, and none of those who are in.
+pub const PROVEN_COST: Duration = Duration::from_millis(4);
 
 /// So many of them are kept for the addresses of viewers that are in.
 pub const PROVEN_RESERVE: u32 = 16;
@@ -377,7 +377,7 @@ fn address(ip: IpAddr) -> [u8; 16] {
 }
 
 /// What shares one limit: an IPv4 address, or an IPv6 /64, which is what one customer gets.
-pub(super) fn prefix(ip: IpAddr) -> [u8; 16] {
+fn prefix(ip: IpAddr) -> [u8; 16] {
     let mut bytes = address(ip);
     if ip.to_canonical().is_ipv6() {
         bytes[8..].fill(0);

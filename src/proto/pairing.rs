@@ -24,10 +24,10 @@
 //!
 //! `CHANNEL-SECRET`. The channel is public: a datagram for another one is not looked at, and a code counts as wrong
 //! only from where the camera's answer has arrived. Strangers can use up the three tries only by finding the
-//! channel, one of 90,000, with [`WRONG_CHANNELS`] guesses from each address (IPv6: each /64) of their own. No bound
-//! stands on the guesses of all together: that would let a few datagrams a second keep everyone from pairing, which is
-//! all that the channel's finder can do. The secret has 30 bits where a person types it (a guess succeeds once in
-//! 360 million), 130 where a QR code carries it.
+//! channel, one of 90,000, with [`WRONG_CHANNELS`] guesses from each address of their own; whoever has addresses
+//! enough can do that, and keep people from pairing. A bound on networks, or on all guesses together, would make that
+//! easier and not harder: a few datagrams would use it up. The secret has 30 bits where a person types it (a guess
+//! succeeds once in 360 million), 130 where a QR code carries it.
 
 mod code;
 mod offer;

@@ -136,24 +136,6 @@ fn channels_are_not_searched_from_one_address() {
 }
 
 #[test]
-fn channels_are_not_searched_from_one_network_of_ipv6() {
-    let mut scene = scene(9, true);
-    let hello = scene.run.poll_transmit(NOW).unwrap();
-    let mut ask = |network: u16, host: u16, channel: Option<u32>| {
-        let mut body = hello.body;
-        if let Some(channel) = channel {
-            body[..4].copy_from_slice(&channel.to_be_bytes());
-        }
-        let from = IpAddr::from([0x2001, 0xdb8, 0, network, 0, 0, 0, host]);
-        let heard = Pairing { body, ..hello };
-        matches!(scene.offer.handle(NOW, from, &heard, &mut scene.random), Said::Reply(_))
-    };
-    (1..=u16::from(WRONG_CHANNELS)).for_each(|nth| assert!(!ask(1, nth, Some(nth.into()))));
-    assert!(!ask(1, 999, None), "another host of the same network");
-    assert!(ask(2, 1, None));
-}
-
-#[test]
 fn a_guess_from_where_no_answer_arrives_costs_no_try() {
     let mut scene = scene(7, true);
     let hello = scene.run.poll_transmit(NOW).unwrap();

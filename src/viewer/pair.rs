@@ -29,7 +29,7 @@ pub fn pair(args: &PairArgs) -> Result<(), RunError> {
     let code: Code = args.code.parse().map_err(|why| RunError::Usage(format!("CODE: {why}")))?;
     let folder = state(args.state.as_deref())?;
     let own = identity::load_or_create(&folder).map_err(RunError::failed)?;
-    // What keeps the camera from being remembered is told before the code is used up.
+    // A book that cannot be read is told before the code is used up.
     let mut book = CamerasFile::new(folder);
     book.read()?;
     let addresses = addresses(&args.camera)?;

@@ -75,7 +75,7 @@ impl core::error::Error for UnknownRole {}
 
 /// The name of a camera or viewer: 1 to [`Name::MAX`] letters, digits, `-`, `_` or `.`, the first a letter or
 /// digit, all ASCII: it is shown in terminals, stands in files and becomes a label of the domain name system.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     bytes: [u8; Self::MAX],
     len: u8,

@@ -102,9 +102,10 @@ impl Fan {
         Sent { bytes: std::mem::take(&mut self.len), outcome: Outcome::All }
     }
 
-    /// Mends the way to the group, if there is one.
+    /// Mends the way to the group while it is used: whether it is mended shows when something is sent.
     pub(super) fn tend(&mut self, now: Instant) -> Option<Tended> {
-        self.multicast.as_mut()?.tend(now)
+        let is_used = self.to.iter().any(|to| to.ip().is_multicast());
+        self.multicast.as_mut().filter(|_| is_used)?.tend(now)
     }
 
     /// The group's socket, if that is the one which had no room.

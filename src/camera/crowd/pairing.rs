@@ -69,7 +69,9 @@ impl Crowd {
                     );
                     self.reload(now);
                 }
-                Err(ListError::Busy) => self.door.store = Some((from, viewer)),
+                Err(ListError::Busy) if matches!(offer.state(now), OfferState::Open(..)) => {
+                    self.door.store = Some((from, viewer));
+                }
                 Err(why) => {
                     log::error!("the viewer cannot be stored, so it is not let in: {why}");
                     self.door = Door { failed: Some(why.to_string()), ..Door::default() };

@@ -21,6 +21,7 @@ mod retry;
 mod tune;
 mod viewers;
 
+use std::collections::BTreeMap;
 use std::io::Stderr;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ use crate::live::LiveText;
 use crate::proto::budget::Budget;
 use crate::signals::Signals;
 use crate::time::{Duration, Instant};
+use crate::wire::Name;
 use lookup::{Lookup, Wanted};
 use retry::Failure;
 
@@ -70,8 +72,8 @@ struct Service {
     lookup: Option<Lookup>,
     /// Since when nobody watches, where that matters.
     unwatched: Option<Instant>,
-    /// What may still be noted of what viewers ask for.
-    notes: Budget,
+    /// What may still be noted of what each viewer asks for.
+    notes: BTreeMap<Name, Budget>,
 }
 
 /// Where requests come from.
@@ -92,6 +94,8 @@ struct House {
     board: Option<(Instant, Board)>,
     /// The source that is to be sent again as soon as somebody watches.
     paused: Option<usize>,
+    /// The largest pictures of each source so far, in pixels, since the file was read.
+    pixels: BTreeMap<String, u64>,
     /// The page of figures that was told last.
     figures: Option<(Instant, String)>,
 }
@@ -188,6 +192,7 @@ fn start(
             restart: Vec::new(),
             board: None,
             paused: None,
+            pixels: BTreeMap::new(),
             figures: None,
         },
         watchdog: Watchdog::new(notify::watchdog_limit(), now),
@@ -198,7 +203,7 @@ fn start(
         told: None,
         lookup: wanted.map(|wanted| Lookup::start(wanted, None, now)),
         unwatched: None,
-        notes: Budget::FULL,
+        notes: BTreeMap::new(),
     };
     match active {
         // Whoever typed a command is told at once what cannot be opened.

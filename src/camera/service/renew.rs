@@ -12,7 +12,7 @@ use super::lookup::{Lookup, Wanted};
 use super::retry::RETRY;
 use super::{Doors, Service, listen};
 use crate::camera::file_config::{self, ServiceConfig};
-use crate::camera::reload::{Plan, SourceChange, changed_sources, kept};
+use crate::camera::reload::{Plan, SourceChange, changed_sources, is_paired, kept};
 use crate::camera::run::Running;
 use crate::exit::RunError;
 use crate::time::Instant;
@@ -41,14 +41,20 @@ impl Service {
     }
 
     fn adopt(&mut self, mut new: ServiceConfig, now: Instant, running: &mut Running) -> Result<(), RunError> {
-        let wanted = Wanted::of(&mut new, &self.house.config)?;
+        // Where one of both is for paired viewers, the old destination stays until a restart.
+        let keeps = is_paired(&self.house.config, &new);
+        let wanted = if keeps { None } else { Wanted::of(&mut new, &self.house.config)? };
         let why = self.house.path.as_ref().map(|path| format!("{} read again", path.display()));
         let why = why.unwrap_or_default();
         let restart = self.change_to(new, &why, now, running)?;
+        self.house.pixels.clear();
         for what in &restart {
             log::warn!("{what}: restart needed; the old value stays in effect until then, all else is new");
         }
         self.house.restart = restart;
+        if keeps {
+            return Ok(());
+        }
         let before = self.lookup.take();
         self.lookup = wanted.map(|wanted| Lookup::start(wanted, before, now));
         Ok(())

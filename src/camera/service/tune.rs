@@ -35,10 +35,15 @@ impl House {
         };
         let mut new = self.config.clone();
         let picture = &mut new.stream.sources[number].picture;
-        let now_seen = before.filter(|before| *before == number).and(running.stream.seen());
-        wanted.check_pixels(picture, now_seen)?;
+        let seen = before.filter(|before| *before == number).and(running.stream.seen());
+        let name = &self.config.stream.sources[number].name;
+        // What is made smaller can be made as large as before.
+        let most = most_pixels(picture, seen).max(self.pixels.get(name).copied().unwrap_or(ALWAYS));
+        self.pixels.insert(name.clone(), most);
+        wanted.check_pixels(most)?;
+        let sets_controls = !wanted.controls.is_empty();
         wanted.apply(picture);
-        if picture.controls.len() > MOST_CONTROLS {
+        if sets_controls && picture.controls.len() > MOST_CONTROLS {
             return Err(format!("control: at most {MOST_CONTROLS} are set at one source"));
         }
         let size = picture.size.map(|size| (size.width, size.height));
@@ -99,13 +104,8 @@ impl Wanted {
         })
     }
 
-    /// Enlarging takes time and shows nothing more: what a viewer may ask for is bounded by what comes (`seen`), by
-    /// what was asked for before, or by [`ALWAYS`].
-    fn check_pixels(&self, before: &PictureSettings, seen: Option<(u32, u32)>) -> Result<(), String> {
-        let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-        let asked = before.size.map(|size| (size.width, size.height));
-        let area = before.area.as_ref().map(Area::output_size);
-        let most = [seen, asked, area].into_iter().flatten().map(pixels).fold(ALWAYS, u64::max);
+    /// Enlarging takes time and shows nothing more: a viewer may ask for no more than `most` pixels.
+    fn check_pixels(&self, most: u64) -> Result<(), String> {
         let wanted = [
             ("size", self.size.map(|size| (size.width, size.height))),
             ("area", self.area.flatten().as_ref().map(Area::output_size)),
@@ -113,8 +113,8 @@ impl Wanted {
         for (what, size) in wanted {
             if let Some((width, height)) = size.filter(|size| pixels(*size) > most) {
                 return Err(format!(
-                    "{what}: {width}x{height} is more than comes from the source, and than 1920x1080: only the camera's \
-                     own settings can ask for that"
+                    "{what}: {width}x{height} is more than has come from the source, and than 1920x1080: only the \
+                     camera's own settings can ask for that"
                 ));
             }
         }
@@ -135,10 +135,23 @@ impl Wanted {
     }
 }
 
+fn pixels((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
+}
+
+/// What may be asked for: as much as was asked for before, as comes (`seen`), or [`ALWAYS`].
+fn most_pixels(before: &PictureSettings, seen: Option<(u32, u32)>) -> u64 {
+    let asked = before.size.map(|size| (size.width, size.height));
+    let area = before.area.as_ref().map(Area::output_size);
+    [seen, asked, area].into_iter().flatten().map(pixels).fold(ALWAYS, u64::max)
+}
+
 fn control((name, value): (&String, &serde_json::Value)) -> Result<ControlSetting, String> {
     let item = value.as_str().unwrap_or_default();
-    if name.is_empty() || name.len() > LONGEST_NAME || item.len() > LONGEST_NAME {
-        return Err(format!("control {name:?}: names have 1 to {LONGEST_NAME} characters"));
+    if let Some(wrong) = [name.as_str(), item].into_iter().find(|text| text.len() > LONGEST_NAME) {
+        return Err(format!(
+            "control {name:?}: {wrong:?} is longer than names are, {LONGEST_NAME} characters"
+        ));
     }
     let value = match value {
         serde_json::Value::Bool(on) => ControlValue::Number((*on).into()),
@@ -186,7 +199,7 @@ mod tests {
             (r#""quality":40"#, "", None, true),
         ];
         for (json, line, seen, allowed) in cases {
-            let outcome = asked(json).unwrap().check_pixels(&picture(line), seen);
+            let outcome = asked(json).unwrap().check_pixels(most_pixels(&picture(line), seen));
             assert_eq!(outcome.is_ok(), allowed, "{json} {line} {seen:?}: {outcome:?}");
         }
     }
@@ -196,7 +209,6 @@ mod tests {
         let long = "x".repeat(LONGEST_NAME + 1);
         for (name, value, good) in [
             ("gain", "1".to_owned(), true),
-            ("", "1".into(), false),
             (&long, "1".into(), false),
             ("power_line", format!("{long:?}"), false),
             ("power_line", "\"50 Hz\"".into(), true),

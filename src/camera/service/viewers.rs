@@ -7,8 +7,9 @@ use crate::camera::run::Running;
 use crate::camera::status::Paired;
 use crate::camera::streaming::Streaming;
 use crate::keys::identity::{public_key_from_text, public_key_to_text};
+use crate::keys::list::MOST;
 use crate::keys::viewers::Viewer;
-use crate::proto::budget::Rate;
+use crate::proto::budget::{Budget, Rate};
 use crate::proto::group::ViewerStatus;
 use crate::proto::pairing::{CODE_LIFE, SecretLength};
 use crate::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::wire::{Control, Name, Role};
 /// The source is closed when nobody has watched for so long, if that was asked for.
 pub(super) const PAUSE_AFTER: Duration = Duration::from_secs(5);
 
-/// Lines of the log about what viewers ask for: as many as a person makes with a slider, and no flood.
+/// Lines of the log about what one viewer asks for: as many as a person makes with a slider, and no flood.
 const NOTES: Rate = Rate { each: Duration::from_secs(1), burst: 20 };
 
 /// Viewers in one answer: each takes at most about 200 bytes of a datagram.
@@ -31,16 +32,18 @@ impl Service {
                 Err(refusal) => *refusal,
                 Ok(request) if request.role() > role => {
                     let needed = request.role();
-                    self.note(now, || format!("viewer {name} may {role} and is refused what takes {needed}"));
+                    if self.may_note(now, name) {
+                        log::warn!("viewer {name} may {role} and is refused what takes {needed}");
+                    }
                     Reply::refusal(format!(
                         "permission denied: it takes the role {needed}, and yours is {role}"
                     ))
                 }
                 Ok(Request::Status {}) => Reply::refusal("the status is told on the camera itself only"),
                 Ok(request) => {
-                    if request.role() > Role::View {
+                    if request.role() > Role::View && self.may_note(now, name) {
                         let asked = serde_json::to_string(&request).unwrap_or_default();
-                        self.note(now, || format!("viewer {name} asks: {asked}"));
+                        log::info!("viewer {name} asks: {asked}");
                     }
                     self.house.answer(now, request, running)
                 }
@@ -56,11 +59,12 @@ impl Service {
         self.pause_or_go_on(now, running);
     }
 
-    /// What viewers do goes to the log, but they do not fill it.
-    fn note(&mut self, now: Instant, what: impl FnOnce() -> String) {
-        if self.notes.spend(now, NOTES, 0) {
-            log::info!("{}", what());
+    /// What a viewer asks for goes to the log, but does not fill it.
+    fn may_note(&mut self, now: Instant, name: Name) -> bool {
+        if self.notes.len() >= MOST {
+            self.notes.clear();
         }
+        self.notes.entry(name).or_insert(Budget::FULL).spend(now, NOTES, 0)
     }
 
     fn pause_or_go_on(&mut self, now: Instant, running: &mut Running) {

@@ -4,33 +4,29 @@ use core::net::IpAddr;
 
 use heapless::Vec as FixedVec;
 
-use crate::proto::gate::prefix;
-
-/// Wrong channels after which an IPv4 address or IPv6 /64 is not listened to any more, for as long as the code is open.
+/// Wrong channels after which an address is not listened to any more, for as long as the code is open.
 pub const WRONG_CHANNELS: u8 = 8;
 
-/// Addresses, or /64s, that are remembered. Of more, the one with the fewest wrong channels is forgotten.
+/// Addresses that are remembered. Of more, the one with the fewest wrong channels is forgotten.
 pub const SEARCHERS: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Searchers(FixedVec<Searcher, SEARCHERS>);
 
 struct Searcher {
-    prefix: [u8; 16],
+    address: IpAddr,
     last: u32,
     wrong: u8,
 }
 
 impl Searchers {
     pub(super) fn may_ask(&self, address: IpAddr) -> bool {
-        let prefix = prefix(address);
-        !self.0.iter().any(|searcher| searcher.prefix == prefix && searcher.wrong >= WRONG_CHANNELS)
+        !self.0.iter().any(|searcher| searcher.address == address && searcher.wrong >= WRONG_CHANNELS)
     }
 
     /// Counts a wrong channel; the same one again is a viewer that waits for an answer.
     pub(super) fn count(&mut self, address: IpAddr, channel: u32) {
-        let prefix = prefix(address);
-        if let Some(searcher) = self.0.iter_mut().find(|searcher| searcher.prefix == prefix) {
+        if let Some(searcher) = self.0.iter_mut().find(|searcher| searcher.address == address) {
             searcher.wrong = searcher.wrong.saturating_add(u8::from(searcher.last != channel));
             searcher.last = channel;
             return;
@@ -40,6 +36,6 @@ impl Searchers {
             let at = fewest.map_or(0, |(at, _)| at);
             self.0.remove(at);
         }
-        self.0.push(Searcher { prefix, last: channel, wrong: 1 }).ok();
+        self.0.push(Searcher { address, last: channel, wrong: 1 }).ok();
     }
 }

@@ -36,7 +36,8 @@ struct Hints {
 
 impl Hints {
     /// The next one to follow of all that are `told`: none that is followed already, the one never followed or
-    /// whose turn is longest ago. So no number of wrong ones keeps a right one from being tried.
+    /// whose turn is longest ago. So wrong ones that are told ahead of a right one, of a camera that once was there,
+    /// do not keep that from being tried.
     fn next(&mut self, now: Instant, told: &[SocketAddr]) -> Option<SocketAddr> {
         let Self { current, turns } = self;
         turns.retain(|(at, _)| told.contains(at));
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_number_of_wrong_hints_keeps_a_right_one_from_its_turn() {
+    fn wrong_hints_that_are_told_first_keep_no_right_one_from_its_turn() {
         let told: Vec<SocketAddr> = (1..=9).map(|n| SocketAddr::from(([10, 0, 0, n], 5004))).collect();
         let mut hints = Hints::default();
         let mut now = Instant::from_millis(1_000);
