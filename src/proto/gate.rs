@@ -26,7 +26,8 @@
 //! | messages that pass without a cookie | [`FREE_PER_WINDOW`] in [`WINDOW`]; then the gate is busy for [`BUSY_FOR`] |
 //! | messages that pass from one IPv4 address or IPv6 /64 | [`BURST`] at once, then one in [`PREFIX_COST`] |
 //! | more from one prefix, or while the gate is busy | get a cookie; with it, as many pass again |
-//! | messages with a cookie, from all prefixes | [`PROVEN_BURST`] at once, then one in [`PROVEN_COST`]; [`PROVEN_RESERVE`] of them are for where viewers are that have come in |
+//! | messages with a cookie, from all prefixes | [`PROVEN_BURST`] at once, then one in [`PROVEN_COST`] |
+//! | of these, kept for where viewers are that have come in | [`PROVEN_RESERVE`] |
 //! | prefixes remembered | [`PREFIXES`]; those that fall on one place share its limit |
 //! | a cookie | holds for at most twice [`SECRET_LIFE`], for one address and port |
 //! | memory | fixed; nothing is kept of a message that does not pass |

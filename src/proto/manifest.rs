@@ -12,8 +12,8 @@
 //! number of the frame's first datagram, and with it the two of each manifest: at any other number one is refused.
 //! So nobody can seal a genuine one again where it would take the place of what is to come.
 //!
-//! A shard's hash is BLAKE3 of its plaintext and, in two bytes, its next restart interval, cut to 128 bits. Tags of ChaCha20-Poly1305 would not do: a holder
-//! of the key can make another text with the same tag.
+//! A shard's hash is BLAKE3 of its plaintext and, in two bytes, its next restart interval, cut to 128 bits. Tags of
+//! ChaCha20-Poly1305 would not do: a holder of the key can make another text with the same tag.
 //!
 //! A manifest that does not fit into one datagram is cut, and each part signed by itself, so that each can be
 //! checked at once whatever becomes of the others. At 1,200 bytes that is a signature for 75 kB.

@@ -1,8 +1,8 @@
 //! One run of datagrams to all who watch.
 //!
-//! One socket serves all but the group, so its buffer fills with what the slowest device lets out. A run for which there is no
-//! room is waited for once; a viewer whose turn comes twice in vain is passed over for that run, and the next
-//! run begins with the viewer after it, so that it is not always the same ones who lose.
+//! One socket serves all but the group, so its buffer fills with what the slowest device lets out. A run for which
+//! there is no room is waited for once; a viewer whose turn comes twice in vain is passed over for that run, and the
+//! next run begins with the viewer after it, so that it is not always the same ones who lose.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
