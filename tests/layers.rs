@@ -83,6 +83,7 @@ const CAMERA_RUN_LOOP: &[&str] = &[
     "camera/reload*",
     "camera/reporter*",
     "camera/run*",
+    "camera/sending*",
     "camera/service*",
     "camera/stats*",
     "camera/status*",
