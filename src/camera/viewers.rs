@@ -53,7 +53,7 @@ fn checked(args: &AddViewerArgs) -> Result<Viewer, RunError> {
 fn add(file: &ViewersFile, viewer: Viewer) -> Result<(), RunError> {
     file.edit(|list| list.add(viewer))?;
     say(&format!(
-        "{} is let in, with the role {}; fingerprint {}; by {}.\n",
+        "{} is let in, with the role {}; fingerprint {} (list: {}).\n",
         viewer.name,
         viewer.role,
         viewer.key.fingerprint(),
@@ -70,13 +70,13 @@ fn remove(file: &ViewersFile, name: Name) -> Result<(), RunError> {
         )));
     };
     let fingerprint = viewer.key.fingerprint();
-    say(&format!("{name} is let in no longer; fingerprint {fingerprint}; by {}.\n", path.display()))
+    say(&format!("{name} is let in no longer; fingerprint {fingerprint} (list: {}).\n", path.display()))
 }
 
 fn as_text(list: &ViewersList, path: &Path) -> String {
     if list.is_empty() {
         return format!(
-            "Nobody is let in yet by {}. `sealview identity` on a viewer's machine shows what to type here.\n",
+            "Nobody is let in yet (list: {}). `sealview identity` on a viewer's machine shows what to type here.\n",
             path.display()
         );
     }
