@@ -183,7 +183,7 @@ impl Connection {
         Some(&self.reply)
     }
 
-    /// Says goodbye with the next datagram.
+    /// Says goodbye with one of the next datagrams: those that are due until [`is_leaving`](Self::is_leaving) says no.
     pub const fn leave(&mut self) {
         self.leaving = true;
     }

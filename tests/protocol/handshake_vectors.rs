@@ -75,28 +75,22 @@ pub(crate) fn key_to_viewer() -> StreamKey {
     handshake(ANSWERS[0].0, ANSWERS[0].1).1.incoming
 }
 
+/// An opening that seems to come from `from`, where no viewer is yet.
+fn knocking<'a>(opening: &Opening<'a>, from: SocketAddr) -> Knock<'a> {
+    let Opening { body, first_mac, second_mac, .. } = *opening;
+    Knock { from, known: false, body, first_mac, second_mac }
+}
+
 /// What a busy camera answers to an opening from `from`, with the nonce given.
 fn cookie_reply(opening: &Opening<'_>, from: SocketAddr, nonce: &[u8]) -> CookieReply {
     let secrets: [u8; 64] = count_up(4, 64).try_into().unwrap();
     let mut gate = Gate::new(camera().public().as_bytes(), &secrets, START);
     for nth in 0..=FREE_PER_WINDOW {
         let from = SocketAddr::from(([198, 51, 100, nth as u8], 1));
-        let knock = Knock {
-            from,
-            known: false,
-            body: opening.body,
-            first_mac: opening.first_mac,
-            second_mac: opening.second_mac,
-        };
+        let knock = knocking(opening, from);
         gate.judge(START, &knock, |bytes| bytes.fill(0));
     }
-    let knock = Knock {
-        from,
-        known: false,
-        body: opening.body,
-        first_mac: opening.first_mac,
-        second_mac: opening.second_mac,
-    };
+    let knock = knocking(opening, from);
     let GateVerdict::Cookie(sealed) = gate.judge(START, &knock, |bytes| bytes.copy_from_slice(nonce)) else {
         panic!("it is busy")
     };
@@ -105,13 +99,7 @@ fn cookie_reply(opening: &Opening<'_>, from: SocketAddr, nonce: &[u8]) -> Cookie
     assert!(initiator.take_cookie(&reply));
     let datagram = initiator.opening();
     let again = Opening::parse(&datagram).unwrap();
-    let knock = Knock {
-        from,
-        known: false,
-        body: again.body,
-        first_mac: again.first_mac,
-        second_mac: again.second_mac,
-    };
+    let knock = knocking(&again, from);
     assert_eq!(gate.judge(START, &knock, |_| ()), GateVerdict::Pass);
     reply
 }

@@ -24,6 +24,7 @@ pub(super) fn announcing(
     paired.announce.then(announcing).flatten()
 }
 
+/// Where viewers come in.
 pub(super) fn listen(config: &StreamConfig, paired: &PairedSettings) -> Result<ManySocket, RunError> {
     let options = ManyOptions {
         interface: config.send.interface.clone(),

@@ -155,6 +155,7 @@ mod tests {
     use super::super::testing::{PLAIN, TestCamera};
     use super::*;
     use crate::clock;
+    use crate::keys::state::TestFolder;
     use crate::proto::group::Event;
     use crate::proto::outcome::Accepted;
     use crate::time::Duration;
@@ -179,13 +180,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_session_outlives_its_socket() {
+    /// A camera, and a link by which frames have come.
+    fn watched() -> (TestCamera, Link, TestFolder) {
         let camera = TestCamera::start(PLAIN);
-        let (peer, _folder) = camera.viewer(None);
+        let (peer, folder) = camera.viewer(None);
         camera.admit(&[peer.identity.public()]);
         let mut link = Link::open(&peer, 100_000, Delivery::Unicast, clock::now()).unwrap();
         receive(&mut link, 2);
+        (camera, link, folder)
+    }
+
+    #[test]
+    fn a_session_outlives_its_socket() {
+        let (camera, mut link, _folder) = watched();
         let before = link.socket().socket().unwrap().local_addr();
         link.socket.renew().unwrap();
         link.connection.network_changed(clock::now());
@@ -199,11 +206,7 @@ mod tests {
 
     #[test]
     fn a_goodbye_is_said_whatever_else_is_due() {
-        let camera = TestCamera::start(PLAIN);
-        let (peer, _folder) = camera.viewer(None);
-        camera.admit(&[peer.identity.public()]);
-        let mut link = Link::open(&peer, 100_000, Delivery::Unicast, clock::now()).unwrap();
-        receive(&mut link, 2);
+        let (camera, mut link, _folder) = watched();
         // By then it is to be said how things stand.
         link.leave(clock::now() + Duration::from_secs(5));
         let start = clock::now();
